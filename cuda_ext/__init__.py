@@ -1,0 +1,1 @@
+"""Fused attribution and attention-statistics operators, each with a plain PyTorch reference."""

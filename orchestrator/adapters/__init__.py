@@ -1,0 +1,1 @@
+"""The only importers of ray and mlflow. An adapter translates; it decides nothing."""

@@ -1,0 +1,1 @@
+"""Where a child genome comes from: one proposer a file."""

@@ -1,0 +1,1 @@
+"""Who is replaced by whom: one pure policy a file."""

@@ -1,0 +1,1 @@
+"""Genes, genomes and the spaces they are drawn from. Imports numpy only."""

@@ -1,0 +1,1 @@
+"""The space `gpt`: decoder-only transformers and the protocols that train them."""

@@ -1,0 +1,1 @@
+"""Language models, data and training of one member. Runs without Ray."""

@@ -1,0 +1,256 @@
+"""A decoder-only transformer decided wholly by its `Architecture`, layer by layer.
+
+Shape suffixes: B sequences, T tokens, V vocabulary, C d_model, H query heads, K key-value heads,
+D head_dim, F hidden units. Parameter names and shapes are a contract with `trainers.morphism`:
+
+    embedding.weight (V, C)                        position.weight (context_length, C)   if learned
+    layers.i.norm_attention.weight (C) [.bias]     layers.i.norm_ffn.weight (C) [.bias]
+    layers.i.attention.query.weight (H*D, C)       layers.i.attention.key|value.weight (K*D, C)
+    layers.i.attention.out.weight (C, H*D)         layers.i.attention.slopes (H) buffer  if alibi
+    layers.i.attention.query_norm|key_norm.weight (D)                                    if qk_norm
+    layers.i.ffn.up.weight (F, C)  [.gate.weight (F, C) if swiglu]    layers.i.ffn.down.weight (C, F)
+    final_norm.weight (C) [.bias]                  unembedding.weight (V, C)             if not tied
+
+Query head h reads key-value head h // (H / K). Norms have biases only when `norm` is `layer`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cuda_ext.ops import attribution_tap
+
+if TYPE_CHECKING:
+    from search_spaces.gpt.architecture import Activation, Architecture
+
+NORM_EPSILON = 1e-10
+"""So small that widening the stream rescales norms exactly in float32 (see trainers.morphism)."""
+INITIAL_STD = 0.02
+ROTARY_BASE = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Buffers that one backward pass fills with gate-gradient statistics (see `cuda_ext.ops`)."""
+
+    embedding: Tensor  # (3, B, 1)
+    heads: tuple[Tensor, ...]  # one a layer, (3, B, H)
+    ffn: tuple[Tensor, ...]  # one a layer, (3, B, 1)
+
+    @staticmethod
+    def zeros(architecture: Architecture, batch: int, device: torch.device) -> Taps:
+        """Make empty buffers for one batch of `batch` sequences."""
+
+        def buffer(groups: int) -> Tensor:
+            return torch.zeros(3, batch, groups, dtype=torch.float32, device=device)
+
+        return Taps(
+            embedding=buffer(1),
+            heads=tuple(buffer(h) for h in architecture.num_heads),
+            ffn=tuple(buffer(1) for _ in range(architecture.num_layers)),
+        )
+
+
+class Attention(nn.Module):
+    """Causal self-attention with grouped key-value heads."""
+
+    def __init__(self, a: Architecture, layer: int) -> None:
+        super().__init__()
+        self.num_heads, self.num_kv_heads = a.num_heads[layer], a.num_kv_heads[layer]
+        self.head_dim = a.head_dim
+        self.query = nn.Linear(a.d_model, self.num_heads * a.head_dim, bias=False)
+        self.key = nn.Linear(a.d_model, self.num_kv_heads * a.head_dim, bias=False)
+        self.value = nn.Linear(a.d_model, self.num_kv_heads * a.head_dim, bias=False)
+        self.out = nn.Linear(self.num_heads * a.head_dim, a.d_model, bias=False)
+        self.query_norm = nn.RMSNorm(a.head_dim, eps=NORM_EPSILON) if a.qk_norm else None
+        self.key_norm = nn.RMSNorm(a.head_dim, eps=NORM_EPSILON) if a.qk_norm else None
+        if a.position == "alibi":
+            # A head keeps its slope when heads are added or removed, so slopes travel with the state.
+            self.register_buffer("slopes", alibi_slopes(self.num_heads))
+
+    def forward(
+        self, x_BTC: Tensor, rotary: tuple[Tensor, Tensor] | None, tap: Tensor | None
+    ) -> Tensor:
+        """Mix values across tokens and project back to the stream."""
+        B, T, _ = x_BTC.shape
+        q_BHTD = self.query(x_BTC).view(B, T, self.num_heads, self.head_dim).transpose(1, 2)
+        k_BKTD = self.key(x_BTC).view(B, T, self.num_kv_heads, self.head_dim).transpose(1, 2)
+        v_BKTD = self.value(x_BTC).view(B, T, self.num_kv_heads, self.head_dim).transpose(1, 2)
+        if self.query_norm is not None and self.key_norm is not None:
+            q_BHTD, k_BKTD = self.query_norm(q_BHTD), self.key_norm(k_BKTD)
+        bias: Tensor | None = None
+        if rotary is not None:
+            q_BHTD, k_BKTD = rotate(q_BHTD, rotary), rotate(k_BKTD, rotary)
+        elif "slopes" in self._buffers:
+            bias = alibi_bias(self.get_buffer("slopes"), T, q_BHTD.dtype)
+        o_BHTD = F.scaled_dot_product_attention(
+            q_BHTD,
+            k_BKTD,
+            v_BKTD,
+            attn_mask=bias,
+            is_causal=bias is None,
+            enable_gqa=self.num_kv_heads != self.num_heads,
+        )
+        o_BTC = o_BHTD.transpose(1, 2).reshape(B, T, self.num_heads * self.head_dim)
+        if tap is not None:
+            o_BTC = attribution_tap(o_BTC, tap, self.head_dim)
+        return self.out(o_BTC)  # type: ignore[no-any-return]
+
+
+class FeedForward(nn.Module):
+    """Position-wise feed-forward block."""
+
+    def __init__(self, a: Architecture, layer: int) -> None:
+        super().__init__()
+        self.activation: Activation = a.activation
+        self.hidden = a.d_ff[layer]
+        self.up = nn.Linear(a.d_model, self.hidden, bias=False)
+        self.gate = (
+            nn.Linear(a.d_model, self.hidden, bias=False) if a.activation == "swiglu" else None
+        )
+        self.down = nn.Linear(self.hidden, a.d_model, bias=False)
+
+    def forward(self, x_BTC: Tensor, tap: Tensor | None) -> Tensor:
+        """Apply the block; its gate gradient is that of all its hidden units together."""
+        h_BTF: Tensor = self.up(x_BTC)
+        if self.gate is not None:
+            h_BTF = F.silu(self.gate(x_BTC)) * h_BTF
+        elif self.activation == "relu2":
+            h_BTF = F.relu(h_BTF).square()
+        else:
+            h_BTF = F.gelu(h_BTF)
+        if tap is not None:
+            h_BTF = attribution_tap(h_BTF, tap, self.hidden)
+        return self.down(h_BTF)  # type: ignore[no-any-return]
+
+
+class Layer(nn.Module):
+    """Pre-norm residual block: attention, then feed-forward."""
+
+    def __init__(self, a: Architecture, layer: int) -> None:
+        super().__init__()
+        self.norm_attention = make_norm(a)
+        self.attention = Attention(a, layer)
+        self.norm_ffn = make_norm(a)
+        self.ffn = FeedForward(a, layer)
+
+    def forward(
+        self,
+        x_BTC: Tensor,
+        rotary: tuple[Tensor, Tensor] | None,
+        dropout: float,
+        head_tap: Tensor | None,
+        ffn_tap: Tensor | None,
+    ) -> Tensor:
+        """Add both branches to the stream."""
+        attended = self.attention(self.norm_attention(x_BTC), rotary, head_tap)
+        x_BTC = x_BTC + F.dropout(attended, dropout, self.training)
+        return x_BTC + F.dropout(self.ffn(self.norm_ffn(x_BTC), ffn_tap), dropout, self.training)
+
+
+class Transformer(nn.Module):
+    """The language model. `forward` gives logits; `loss` gives nats per token."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        self.embedding = nn.Embedding(a.vocab_size, a.d_model)
+        self.position = (
+            nn.Embedding(a.context_length, a.d_model) if a.position == "learned" else None
+        )
+        self.layers = nn.ModuleList(Layer(a, i) for i in range(a.num_layers))
+        self.final_norm = make_norm(a)
+        self.unembedding = (
+            None if a.tied_embeddings else nn.Linear(a.d_model, a.vocab_size, bias=False)
+        )
+        if a.position == "rotary":
+            cos_TD, sin_TD = rotary_table(a.context_length, a.head_dim)
+            self.register_buffer("rotary_cos", cos_TD, persistent=False)
+            self.register_buffer("rotary_sin", sin_TD, persistent=False)
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all weights: normal(0, 0.02), residual outputs scaled by 1/sqrt(2 layers) (GPT-2)."""
+        residual_std = INITIAL_STD / math.sqrt(2 * self.architecture.num_layers)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                std = residual_std if name.endswith(("out.weight", "down.weight")) else INITIAL_STD
+                parameter.normal_(0.0, std, generator=generator)
+            elif name.endswith("bias"):
+                parameter.zero_()
+            else:
+                parameter.fill_(1.0)
+
+    def forward(
+        self, tokens_BT: Tensor, *, dropout: float = 0.0, taps: Taps | None = None
+    ) -> Tensor:
+        """Return logits (B, T, V). `dropout` acts in training mode only; `taps` fill in backward."""
+        T = tokens_BT.shape[1]
+        x_BTC = self.embedding(tokens_BT)
+        if self.position is not None:
+            x_BTC = x_BTC + self.position.weight[:T]
+        rotary: tuple[Tensor, Tensor] | None = None
+        if self.architecture.position == "rotary":
+            rotary = (self.get_buffer("rotary_cos")[:T], self.get_buffer("rotary_sin")[:T])
+        if taps is not None:
+            x_BTC = attribution_tap(x_BTC, taps.embedding, self.architecture.d_model)
+        for i, layer in enumerate(self.layers):
+            head_tap, ffn_tap = (None, None) if taps is None else (taps.heads[i], taps.ffn[i])
+            x_BTC = layer(x_BTC, rotary, dropout, head_tap, ffn_tap)
+        x_BTC = self.final_norm(x_BTC)
+        readout = self.embedding if self.unembedding is None else self.unembedding
+        return F.linear(x_BTC, readout.weight)
+
+    def loss(
+        self,
+        tokens_BT: Tensor,
+        targets_BT: Tensor,
+        *,
+        dropout: float = 0.0,
+        taps: Taps | None = None,
+    ) -> Tensor:
+        """Return the loss of every token (B, T) in nats, in float32."""
+        logits_BTV = self(tokens_BT, dropout=dropout, taps=taps)
+        return F.cross_entropy(
+            logits_BTV.flatten(0, 1).float(), targets_BT.flatten(), reduction="none"
+        ).view_as(targets_BT)
+
+
+def make_norm(a: Architecture) -> nn.Module:
+    """Make one norm over the stream."""
+    if a.norm == "rms":
+        return nn.RMSNorm(a.d_model, eps=NORM_EPSILON)
+    return nn.LayerNorm(a.d_model, eps=NORM_EPSILON)
+
+
+def rotary_table(length: int, head_dim: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary positions (T, D), halves paired (Su et al. 2021, arXiv:2104.09864, eq. 34)."""
+    frequency = ROTARY_BASE ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+    angle_TD = torch.outer(torch.arange(length, dtype=torch.float32), frequency).repeat(1, 2)
+    return angle_TD.cos(), angle_TD.sin()
+
+
+def rotate(x_BHTD: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn queries or keys by their positions; the layout of Llama-type checkpoints."""
+    cos_TD, sin_TD = (t.to(x_BHTD.dtype) for t in table)
+    first, second = x_BHTD.chunk(2, dim=-1)
+    return x_BHTD * cos_TD + torch.cat((-second, first), dim=-1) * sin_TD
+
+
+def alibi_slopes(heads: int) -> Tensor:
+    """Slopes 2^(-8 (h + 1) / H) (Press et al. 2021, arXiv:2108.12409, section 3)."""
+    return 2.0 ** (-8.0 * torch.arange(1, heads + 1, dtype=torch.float32) / heads)
+
+
+def alibi_bias(slopes_H: Tensor, length: int, dtype: torch.dtype) -> Tensor:
+    """Causal bias (H, T, T): minus slope times distance, minus infinity for the future."""
+    position = torch.arange(length, device=slopes_H.device)
+    distance_TT = (position[:, None] - position[None, :]).float()
+    bias_HTT = -slopes_H[:, None, None] * distance_TT
+    return bias_HTT.masked_fill(distance_TT < 0, float("-inf")).to(dtype)

@@ -1,0 +1,1 @@
+"""Morphisms: changes of architecture that carry weights and optimizer state."""

@@ -1,0 +1,43 @@
+"""The state of a member between intervals: what travels in an exploit and rests in a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from search_spaces.gpt.architecture import Architecture
+    from search_spaces.gpt.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a member is in its data and schedule; the data cursor's whole state."""
+
+    tokens: int
+    """Tokens trained so far, inherited ones included; the key of the data cursor."""
+    windows: tuple[int, ...]
+    """Windows of context_length tokens drawn so far from each source of the corpus."""
+    steps: int
+    """Optimizer steps so far, inherited ones included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberState:
+    """Everything that continues a member bit by bit.
+
+    Tensors are named `model.<parameter or buffer>` and `optimizer.<parameter>.<slot>`, slots as the
+    optimizer names them (`exp_avg`, `exp_avg_sq`, `momentum_buffer`, `step` as a 0-d tensor).
+    Utilities are running means of the per-component proxies of DESIGN 4.1 (empty: not measured).
+    """
+
+    architecture: Architecture
+    protocol: Protocol
+    position: Position
+    tensors: dict[str, Tensor]
+    head_utility: tuple[tuple[float, ...], ...]
+    """Mean over sequences of |sum_t delta| of each head, nats per token; one tuple a layer."""
+    ffn_utility: tuple[float, ...]
+    embedding_utility: float | None
