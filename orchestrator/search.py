@@ -2,7 +2,7 @@
 
 `Search` is a deterministic function of its rules and of the reports that it receives, in the order
 in which it receives them; a synchronous search does not depend on that order either. So resuming
-is replaying: `begin()`, then every report of the log, and the tasks still open are handed out again.
+is replaying: `begin()`, then every report of the log; tasks still open are handed out again.
 
     begin() -> tasks ... receive(report) -> tasks ... until `finished`
 """
@@ -94,16 +94,11 @@ class Search:
     def receive(self, report: Reported | Assessed) -> tuple[Task, ...]:
         """Take one answer of a worker and return the tasks that follow from it.
 
-        An answer to an order that is not open (a worker that came back from the dead) changes nothing.
+        An answer to an order that is not open (a worker came back from the dead) changes nothing.
         """
         if self._verdict is not None:
             return self._verdict.receive(report)
-        if isinstance(report, Assessed):
-            return ()
-        record = self._records.get(report.member)
-        if record is None or record.running is None:
-            return ()
-        if report.generation != record.order.generation:
+        if isinstance(report, Assessed) or not self._awaits(report):
             return ()
         if self._rules.mode == "asynchronous":
             return self._advance((report,))
@@ -114,11 +109,17 @@ class Search:
         self._inbox.clear()
         return self._advance(reports)
 
+    def _awaits(self, report: Reported) -> bool:
+        record = self._records.get(report.member)
+        return (
+            record is not None
+            and record.running is not None
+            and record.order.generation == report.generation
+        )
+
     def _advance(self, reports: tuple[Reported, ...]) -> tuple[Task, ...]:
         """Score the reports, decide about their members and order what comes next."""
-        events: list[Event] = list(reports)
-        for report in reports:
-            events.append(self._take(report))
+        events: list[Event] = [*reports, *map(self._take, reports)]
         events += self._close_generations()
         due = [self._records[report.member] for report in reports]
         self._rules.proposers.observe(observations(population=self.records, due=due))
