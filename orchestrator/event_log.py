@@ -69,7 +69,7 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
         split = line.rfind(b',"sum":"')
         body = line[:split] + b"}"
         expected = zlib.crc32(body, checksum)
-        if split < 0 or line[split + 8 : -2] != f"{expected:08x}".encode():
+        if split < 0 or line[split:] != f',"sum":"{expected:08x}"}}'.encode():
             raise _damaged(path, len(events), "a checksum that does not fit")
         try:
             record = json.loads(body)
