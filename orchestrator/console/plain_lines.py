@@ -1,0 +1,105 @@
+"""One line a generation, for pipes, files and terminals without cursor control."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.console.figures import count, loss
+from orchestrator.console.pace import Pace, told_pace
+from orchestrator.console.story import Story, budget, share_spent
+from orchestrator.events import Assessed, GenerationClosed, Reported, SearchFinished, SearchStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from orchestrator.events import Event
+    from orchestrator.observers import LiveProgress
+
+
+class PlainLines:
+    """Observer that prints lines as things happen; a resumed search starts with one line."""
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.story = Story()
+        self._console, self._clock = console, clock
+        self._session: tuple[float, int, float] | None = None
+        self._replayed = 0
+
+    def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
+        """Print what the event says, if anything."""
+        if replayed:
+            self._replayed += 1
+        elif self._session is None:
+            spent = share_spent(self.story)
+            self._session = self._clock(), self.story.tokens, spent
+            if self._replayed:
+                self._print(f"resumed after {self._replayed} events  {spent:.0%} of the budget")
+        self.story.add(event)
+        if not replayed:
+            line = told_event(self.story, event, self._pace())
+            if line:
+                self._print(line)
+
+    def on_progress(self, progress: tuple[LiveProgress, ...]) -> None:
+        """Lines say what has happened only."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _pace(self) -> Pace:
+        total = share_spent(self.story)
+        if self._session is None:
+            return Pace(total_share=total)
+        begun, tokens, share = self._session
+        return Pace(
+            seconds=self._clock() - begun,
+            tokens=self.story.tokens - tokens,
+            share=total - share,
+            total_share=total,
+        )
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def told_event(story: Story, event: Event, pace: Pace) -> str | None:
+    """Return the line of an event; None for those that a generation's line sums up."""
+    match event:
+        case SearchStarted():
+            unit, amount = budget(story) or ("tokens", 0.0)
+            return (
+                f"search of {event.run['population']['members']} members  seed "
+                f"{event.run['seed']}  budget {count(amount)} {unit}  "
+                f"{event.generations} generations  horizon {count(event.horizon_tokens)} tokens"
+            )
+        case Reported(failure=str() as failure):
+            return (
+                f"member {event.member} {event.digest} failed in generation "
+                f"{event.generation}: {failure}"
+            )
+        case GenerationClosed():
+            return _generation(story, event, pace)
+        case Assessed():
+            return (
+                f"{event.role} {event.digest} on held-out text: "
+                f"{event.bits_per_byte:.4f} bits per byte ({loss(event.nats_per_token)} nats per token)"
+            )
+        case SearchFinished():
+            reason = event.reason.replace("_", " ")
+            return f"finished ({reason}): member {event.winner} {event.digest} wins"
+        case _:
+            return None
+
+
+def _generation(story: Story, event: GenerationClosed, pace: Pace) -> str:
+    orders = [order for order in story.orders.values() if order.generation == event.generation]
+    replaced = sum(order.decision == "replace" for order in orders)
+    last = "" if story.started is None else f"/{story.started.generations - 1}"
+    best = "none" if event.best_member is None else f"member {event.best_member}"
+    return (
+        f"generation {event.generation:3d}{last}  best loss {loss(event.best_loss)} ({best})  "
+        f"{replaced} replaced  {count(event.tokens)} tokens  {told_pace(pace)}"
+    )
