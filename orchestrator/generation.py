@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.proposers import Observation, ProposalRequest
-from orchestrator.randomness import generator
+from orchestrator.randomness import WHOLE_POPULATION, generator
 from orchestrator.selection import ReplaceBy
 
 if TYPE_CHECKING:
@@ -59,33 +59,41 @@ def breed(
     """
     candidates = tuple(r.outcome.candidate() for r in records if r.outcome is not None)
     by_member = {r.member: r for r in records}
-    first = min(r.member for r in due)
+    whole = len(due) == len(records)
     verdicts = policy.select(
         candidates,
         due=frozenset(r.member for r in due),
-        generation=generation,
-        rng=generator(seed, "selection", generation, first if len(due) < len(records) else 0),
+        generation=generation,  # the intervals completed: generations are numbered from 0
+        rng=generator(
+            seed, "select", generation, WHOLE_POPULATION if whole else min(r.member for r in due)
+        ),
     )
     children: list[Child] = []
     for record in sorted(due, key=lambda r: r.member):
         outcome = record.outcome
         assert outcome is not None
         number = record.order.generation + 1
-        draw = generator(seed, "proposal", number, record.member)
+        draw = generator(seed, "propose", number, record.member)
         match verdicts[record.member]:
-            case ReplaceBy(donor=donor):
+            case ReplaceBy(donor=donor, protocol_of=protocol_of, explore=explore):
                 parent = by_member[donor].outcome
                 assert parent is not None
-                name, genome = proposers.propose(
-                    ProposalRequest(
-                        generation=number,
-                        member=record.member,
-                        donor=parent.life.genome,
-                        replaced=outcome.life.genome,
-                        free=free,
-                    ),
-                    draw,
-                )
+                name, genome = None, parent.life.genome
+                if protocol_of is not None:
+                    lender = by_member[protocol_of].outcome
+                    assert lender is not None
+                    genome = replace(genome, protocol=lender.life.genome.protocol)
+                if explore:
+                    name, genome = proposers.propose(
+                        ProposalRequest(
+                            generation=number,
+                            member=record.member,
+                            donor=genome,
+                            replaced=outcome.life.genome,
+                            free=free,
+                        ),
+                        draw,
+                    )
                 children.append(
                     Child(
                         member=record.member,

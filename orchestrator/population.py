@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,15 +60,15 @@ class Outcome:
     @property
     def loss(self) -> float:
         """Mean loss in nats per token on the selection split; infinite after a failure."""
-        return float("inf") if self.failed else self.life.curve[-1].loss
+        return math.inf if self.failed else self.life.curve[-1].loss
 
     def candidate(self) -> Candidate:
         """Return what selection policies see."""
         return Candidate(
             member=self.key.member,
-            fitness=float("-inf") if self.fitness is None else self.fitness.value,
+            fitness=-math.inf if self.fitness is None else self.fitness.value,
             batch_losses=self.report.losses,
-            generation=self.key.generation,
+            generation=self.key.generation + 1,  # intervals completed
             tokens=self.life.ledger.tokens,
             curve=tuple((point.tokens, point.fitness) for point in self.life.curve),
             failed=self.failed,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from orchestrator.fitness import Scorer
+    from orchestrator.fitness import FitnessRule
     from orchestrator.proposers import WeightedProposers
     from orchestrator.selection import SelectionPolicy
     from search_spaces.genome import Genome
@@ -23,6 +23,8 @@ class Rules:
     generations: int
     """Intervals that each member trains."""
     interval_tokens: int
+    horizon_tokens: int
+    """Tokens a lineage trains from the start to the end of the budget."""
     budget_flops: float | None
     """No generation starts once this much is spent; none: the generations are the budget."""
     target_loss: float | None
@@ -41,7 +43,7 @@ class Rules:
     """Which prior the first genomes were drawn from."""
     policy: SelectionPolicy
     proposers: WeightedProposers
-    scorer: Scorer
+    fitness: FitnessRule
 
     def free_genes(self, generation: int) -> frozenset[str]:
         """Return the genes that children born into a generation may change."""

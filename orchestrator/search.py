@@ -12,12 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
+from orchestrator.fitness import Unfit
 from orchestrator.generation import breed, observations
 from orchestrator.population import Life, MemberRecord, inherited
 from orchestrator.randomness import generator
 from orchestrator.tasks import StateKey, Train
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
+from search_spaces.gpt.cost import flops_per_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,13 +138,7 @@ class Search:
         """Enter a report into the population."""
         record = self._records[report.member]
         assert record.running is not None
-        fitness: Fitness | None = None
-        if report.failure is None:
-            points = [(point.tokens, point.losses) for point in record.running.curve]
-            fitness = self._rules.scorer.score(
-                curve=(*points, (report.ledger.tokens, report.losses)),
-                architecture=record.running.genome.architecture,
-            )
+        fitness = None if report.failure is not None else self._fitness(report, record.running)
         self._records[report.member] = record.answered(report, fitness)
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
@@ -152,6 +148,20 @@ class Search:
             fitness=None if fitness is None else fitness.value,
             parts={} if fitness is None else fitness.to_json(),
         )
+
+    def _fitness(self, report: Reported, life: Life) -> Fitness | None:
+        rules = self._rules
+        now = sum(report.losses) / len(report.losses)
+        architecture = life.genome.architecture
+        fitness = rules.fitness.score(
+            batch_losses=report.losses,
+            curve=(*((point.tokens, point.loss) for point in life.curve), (report.ledger.tokens, now)),
+            horizon_tokens=rules.horizon_tokens,
+            flops_per_token=flops_per_token(
+                architecture, sequence_length=architecture.context_length
+            ),
+        )
+        return None if isinstance(fitness, Unfit) else fitness
 
     def _best(self) -> Outcome | None:
         """Return the fittest newest outcome; of equals, that of the lowest member."""

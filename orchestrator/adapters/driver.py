@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.environment import ray_cluster
@@ -18,11 +16,13 @@ from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.run_config import RunConfig
+from orchestrator.run_directory import check_writable
 from orchestrator.search import Search
 from orchestrator.setting import Setting, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from orchestrator.adapters.course import Course
     from orchestrator.observers import Observer
@@ -66,37 +66,19 @@ def resume_search(directory: Path, *, observers: Sequence[Observer] = ()) -> Sea
 
 
 def _claim(directory: Path) -> None:
-    """Make the directory, or see that it is empty."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in directory.iterdir())
-    except OSError as error:
-        raise UserError(
-            where=str(directory),
-            law="the directory of a search can be written",
-            found=error.strerror or str(error),
-            remedy="Choose another with --output.",
-        ) from error
-    if LOG_NAME in found:
+    """See that a search can be kept here and that none is.
+
+    Raises:
+        UserError: There is one, or the directory cannot be written.
+    """
+    check_writable(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    if (directory / LOG_NAME).exists():
         raise UserError(
             where=str(directory),
             law="a directory holds one search",
             found="one that is already there",
             remedy=f"Go on with it ('masga resume {directory}') or choose another directory.",
-        )
-    if found:
-        raise UserError(
-            where=str(directory),
-            law="a search starts in an empty directory",
-            found=f"{found[0]!r} and {len(found) - 1} more",
-            remedy="Choose another directory.",
-        )
-    if not os.access(directory, os.W_OK):
-        raise UserError(
-            where=str(directory),
-            law="the directory of a search can be written",
-            found="no permission",
-            remedy="Choose another with --output.",
         )
 
 
