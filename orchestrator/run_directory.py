@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import yaml
 
 from orchestrator.errors import UserError
+from orchestrator.run_loading import load_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.run_config import RunConfig
 
+EVENTS = "events.jsonl"
+"""The event log."""
 RESOLVED = "run.yaml"
 """The run file with every default written out."""
 
@@ -42,6 +45,37 @@ def claim_directory(run: RunConfig) -> Path:
     except OSError as error:
         raise unwritable(output, error) from None
     raise AssertionError("count() does not end")
+
+
+def release_directory(directory: Path) -> None:
+    """Remove a claimed directory if its search never began, so that no empty ones pile up."""
+    if {path.name for path in directory.iterdir()} <= {RESOLVED}:
+        (directory / RESOLVED).unlink(missing_ok=True)
+        directory.rmdir()
+
+
+def check_holds_search(directory: Path) -> None:
+    """Check that there is something to resume.
+
+    Raises:
+        UserError: There is not.
+    """
+    if not (directory / EVENTS).is_file():
+        raise UserError(
+            where=str(directory),
+            law=f"a search that can be resumed has an event log, {EVENTS}",
+            found="none" if directory.is_dir() else "no such directory",
+            remedy="Check the path, or start the search with: masga search RUN.yaml.",
+        )
+
+
+def read_resolved(directory: Path) -> RunConfig:
+    """Read the resolved run file of a search.
+
+    Raises:
+        UserError: It is missing or was altered.
+    """
+    return load_run(directory / RESOLVED).config
 
 
 def check_writable(directory: Path) -> None:

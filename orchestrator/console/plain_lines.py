@@ -84,8 +84,8 @@ def told_event(story: Story, event: Event, pace: Pace) -> str | None:
             return _generation(story, event, pace)
         case Assessed():
             return (
-                f"{event.role} {event.digest} on held-out text: "
-                f"{event.bits_per_byte:.4f} bits per byte ({loss(event.nats_per_token)} nats per token)"
+                f"{event.role} {event.digest} on held-out text: {event.bits_per_byte:.4f} "
+                f"bits per byte ({loss(event.nats_per_token)} nats per token)"
             )
         case SearchFinished():
             reason = event.reason.replace("_", " ")

@@ -101,6 +101,7 @@ def share_spent(story: Story, tokens_in_flight: int = 0) -> float:
 
     Tokens in flight are priced at the population's mean FLOPs a token when the budget is in FLOPs.
     """
+    spent: float
     match budget(story):
         case ("tokens", amount):
             spent = story.tokens + tokens_in_flight

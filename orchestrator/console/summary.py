@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.console.story import Story
+    from orchestrator.events import Assessed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +99,9 @@ def _heldout(story: Story) -> RenderableType | None:
     winner, baseline = story.assessed.get("winner"), story.assessed.get("baseline")
     if winner is None:
         return None
-    lines = [
-        f"winner    {winner.bits_per_byte:.4f} bits per byte  {count(winner.parameters)} parameters"
-        f"  {count(winner.tokens)} tokens  {winner.digest}"
-    ]
+    lines = [_assessed(winner, "")]
     if baseline is not None:
-        lines.append(
-            f"baseline  {baseline.bits_per_byte:.4f} bits per byte  "
-            f"{count(baseline.parameters)} parameters  {count(baseline.tokens)} tokens  "
-            f"{baseline.digest} (the default genome of this size)"
-        )
+        lines.append(_assessed(baseline, " (the default genome of this size)"))
     compared = compare(story)
     if compared is not None:
         error = "unknown" if compared.standard_error is None else f"{compared.standard_error:.4f}"
@@ -118,23 +112,31 @@ def _heldout(story: Story) -> RenderableType | None:
     return Text("\n".join(lines))
 
 
+def _assessed(state: Assessed, note: str) -> str:
+    return (
+        f"{state.role:<8}  {state.bits_per_byte:.4f} bits per byte  {count(state.parameters)} "
+        f"parameters  {count(state.tokens)} tokens  {state.digest}{note}"
+    )
+
+
 def _ledger(story: Story) -> RenderableType | None:
     if not story.reports:
         return None
     busy = sum(r.seconds for r in story.reports.values())
     adopting = sum(r.adoption_seconds for r in story.reports.values())
-    lines = [
+    whole = (
         f"population  {count(story.tokens)} tokens  {count(story.flops)} FLOPs  "
         f"{duration(busy)} of training and evaluation, {duration(adopting)} of adopting states "
         "(all workers)"
-    ]
+    )
+    lines = [whole]
     finished = story.finished
     report = None if finished is None else story.reports.get((finished.winner, finished.generation))
     if report is not None:
         spent = report.ledger
         lines.append(
-            f"winner      {count(spent.tokens)} tokens  {count(spent.flops)} FLOPs along its lineage, "
-            f"{count(spent.inherited_tokens)} tokens of them inherited from donors"
+            f"winner      {count(spent.tokens)} tokens  {count(spent.flops)} FLOPs along its "
+            f"lineage, {count(spent.inherited_tokens)} of these tokens inherited from donors"
         )
     return Text("\n".join(lines))
 
