@@ -8,6 +8,7 @@ again is answered from there.
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,15 +17,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from orchestrator.events import Assessed, Reported, decode, encode
 from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.gpt.cost import count_parameters
-from trainers.checkpoint import (
-    CheckpointDamagedError,
-    read_checkpoint,
-    state_from_bytes,
-    state_to_bytes,
-    write_checkpoint_bytes,
-)
+from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
 from trainers.member import Member
 from trainers.morphism import morph
+from trainers.serialisation import state_from_bytes, state_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +129,7 @@ class MemberHost:
             return None
         try:
             _, extra = read_checkpoint(directory)
-        except CheckpointDamagedError:
+        except CheckpointDamaged:
             return None  # its bits are decided: train them again
         if extra.get("task") != task.digest:
             return None
@@ -205,7 +201,7 @@ class MemberHost:
         """Find a state where it is nearest; the caller may change what it gets."""
         live = self._live.get(key)
         if live is not None:
-            return live.state(), "live"
+            return live.state(), "live"  # copied when it is revived
         payload = self._exchange.fetch(key)
         if payload is not None:
             return state_from_bytes(payload), "store"
@@ -223,10 +219,11 @@ class MemberHost:
         if failure is None:
             evaluation = member.evaluate("selection")
             flops += evaluation.flops
-            losses = evaluation.losses
-            nats, bits = evaluation.nats_per_token, evaluation.bits_per_byte
-            if evaluation.failure is not None:
-                failure, losses, nats, bits = evaluation.failure, (), None, None
+            if math.isfinite(evaluation.nats_per_token):
+                losses = evaluation.losses
+                nats, bits = evaluation.nats_per_token, evaluation.bits_per_byte
+            else:
+                failure = f"the selection loss became {evaluation.nats_per_token}"
         return Reported(
             member=task.member,
             generation=task.generation,
@@ -245,7 +242,7 @@ class MemberHost:
             bits_per_byte=bits,
             failure=failure,
             morph=adopted.morph,
-            utilities=member.utilities_json(),
+            utilities=_utilities(member.state()),
             seconds=0.0,
             adoption_seconds=0.0,
             worker=self._worker,
@@ -254,13 +251,13 @@ class MemberHost:
 
     def _keep(self, task: Train, member: Member, report: Reported) -> None:
         """Offer the state to the others, let it rest on disk, and hold it for its next interval."""
-        payload = state_to_bytes(member.state())
-        self._exchange.publish(task.key, payload)
+        state = member.state()
+        self._exchange.publish(task.key, state_to_bytes(state))
         _, lasting, beside = encode(report)
         extra = {"task": task.digest, "report": lasting, "aside": beside}
         directory = self._checkpoints / str(task.key)
         self._writing.append(
-            self._writer.submit(write_checkpoint_bytes, directory, payload, extra)
+            self._writer.submit(write_checkpoint, directory, state, extra)
         )
         self._live[task.key] = member
         newest = max(key.generation for key in self._live)
@@ -270,7 +267,9 @@ class MemberHost:
     def _assess(self, task: Assess) -> Assessed:
         started = time.perf_counter()
         state, _ = self._obtain(task.source)
-        evaluation = self._revive(state).evaluate("heldout")
+        evaluation = self._revive(state).evaluate(
+            "heldout", batches=self._settings.heldout_batches
+        )
         return Assessed(
             role=task.role,
             member=task.source.member,
@@ -283,3 +282,17 @@ class MemberHost:
             bits_per_byte=evaluation.bits_per_byte,
             seconds=time.perf_counter() - started,
         )
+
+
+def _utilities(state: MemberState) -> dict[str, object] | None:
+    """Return the running means of the proxies with their standard errors; none: not measured."""
+    if state.utility_weight == 0.0:
+        return None
+    return {
+        "heads": [list(layer) for layer in state.head_utility],
+        "heads_se": [list(layer) for layer in state.head_utility_error],
+        "ffn": list(state.ffn_utility),
+        "ffn_se": list(state.ffn_utility_error),
+        "embedding": state.embedding_utility,
+        "embedding_se": state.embedding_utility_error,
+    }
