@@ -17,9 +17,9 @@ from orchestrator.search import Search
 from orchestrator.selection import Truncation
 from orchestrator.tasks import Train
 from search_spaces.gpt.cost import count_parameters, flops_per_token
+from search_spaces.gpt.priors import first_generation
 from search_spaces.gpt.space import GPT
-from search_spaces.priors import first_generation
-from search_spaces.space import Limits
+from search_spaces.limits import Limits
 
 
 def make_rules(*, members=6, generations=5, proposers=None, **changes):
