@@ -130,9 +130,7 @@ class FeedForward(nn.Module):
         self.activation: Activation = a.activation
         self.hidden = a.d_ff[layer]
         self.up = Linear(a.d_model, self.hidden)
-        self.gate = (
-            Linear(a.d_model, self.hidden) if a.activation == "swiglu" else None
-        )
+        self.gate = Linear(a.d_model, self.hidden) if a.activation == "swiglu" else None
         self.down = Linear(self.hidden, a.d_model)
 
     def forward(self, x_BTC: Tensor, tap: Tensor | None) -> Tensor:
@@ -180,14 +178,10 @@ class Transformer(nn.Module):
         super().__init__()
         a = self.architecture = architecture
         self.embedding = Embedding(a.vocab_size, a.d_model)
-        self.position = (
-            Embedding(a.context_length, a.d_model) if a.position == "learned" else None
-        )
+        self.position = Embedding(a.context_length, a.d_model) if a.position == "learned" else None
         self.layers = nn.ModuleList(Layer(a, i) for i in range(a.num_layers))
         self.final_norm = make_norm(a)
-        self.unembedding = (
-            None if a.tied_embeddings else Linear(a.d_model, a.vocab_size)
-        )
+        self.unembedding = None if a.tied_embeddings else Linear(a.d_model, a.vocab_size)
         if a.position == "rotary":
             cos_TD, sin_TD = rotary_table(a.context_length, a.head_dim)
             self.register_buffer("rotary_cos", cos_TD, persistent=False)

@@ -115,7 +115,9 @@ def deserialise(buffer: Buffer) -> tuple[dict[str, Tensor], dict[str, str]]:
         for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
             first, last = entry["data_offsets"]
             if first != end:
-                raise ValueError(f"{name} begins at byte {first}, but its predecessor ends at {end}")
+                raise ValueError(
+                    f"{name} begins at byte {first}, but its predecessor ends at {end}"
+                )
             tensors[name] = data[first:last].view(_DTYPES[entry["dtype"]]).view(entry["shape"])
             end = last
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -156,7 +158,9 @@ def state_from_json(document: dict[str, Any], tensors: dict[str, Tensor]) -> Mem
             }
         )
     except (KeyError, TypeError) as error:
-        raise ValueError(f"A state must have exactly the fields of MemberState: {error}.") from error
+        raise ValueError(
+            f"A state must have exactly the fields of MemberState: {error}."
+        ) from error
 
 
 def _frozen(value: Any) -> Any:

@@ -50,8 +50,7 @@ def make_rules(*, members=6, generations=5, proposers=None, **changes):
         ),
         first_origin="uniform",
         policy=Truncation(),
-        proposers=proposers
-        or WeightedProposers([("mutation", PROPOSERS["mutation"](space), 1.0)]),
+        proposers=proposers or WeightedProposers([("mutation", PROPOSERS["mutation"](space), 1.0)]),
         fitness=FitnessRule(),
     )
     return replace(rules, **changes)
@@ -94,6 +93,8 @@ def answer(task, *, fails=lambda task: False):
         utilities=None,
         seconds=0.0,
         adoption_seconds=0.0,
+        cpu_seconds=0.0,
+        finished_at=0.0,
         worker=0,
         origin="fresh",
     )
