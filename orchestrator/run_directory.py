@@ -38,7 +38,7 @@ def claim_directory(run: RunConfig) -> Path:
                 directory.mkdir()
             except FileExistsError:
                 continue
-            values = {**run.deciding(), **run.beside()}
+            values = {**run.deciding(), **run.beside(), "output": str(output.resolve())}
             text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
             (directory / RESOLVED).write_text(text, encoding="utf-8")
             return directory
