@@ -146,10 +146,11 @@ class Assessed:
 class SearchFinished:
     """The end, and why."""
 
-    reason: Literal["budget", "target_loss", "stagnation"]
-    winner: int
-    generation: int
-    digest: str
+    reason: Literal["budget", "target_loss", "stagnation", "all_failed"]
+    winner: int | None
+    """None: every member of the last generation failed."""
+    generation: int | None
+    digest: str | None
 
 
 Event = SearchStarted | Ordered | Reported | Scored | GenerationClosed | Assessed | SearchFinished

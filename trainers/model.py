@@ -57,6 +57,25 @@ class Taps:
         )
 
 
+class Linear(nn.Linear):
+    """A matrix, 0 until it is initialised or loaded: making a model draws no random number."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Zero the weights."""
+        nn.init.zeros_(self.weight)
+
+
+class Embedding(nn.Embedding):
+    """A table of vectors, 0 until it is initialised or loaded."""
+
+    def reset_parameters(self) -> None:
+        """Zero the weights."""
+        nn.init.zeros_(self.weight)
+
+
 class Attention(nn.Module):
     """Causal self-attention with grouped key-value heads."""
 
@@ -64,10 +83,10 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads, self.num_kv_heads = a.num_heads[layer], a.num_kv_heads[layer]
         self.head_dim = a.head_dim
-        self.query = nn.Linear(a.d_model, self.num_heads * a.head_dim, bias=False)
-        self.key = nn.Linear(a.d_model, self.num_kv_heads * a.head_dim, bias=False)
-        self.value = nn.Linear(a.d_model, self.num_kv_heads * a.head_dim, bias=False)
-        self.out = nn.Linear(self.num_heads * a.head_dim, a.d_model, bias=False)
+        self.query = Linear(a.d_model, self.num_heads * a.head_dim)
+        self.key = Linear(a.d_model, self.num_kv_heads * a.head_dim)
+        self.value = Linear(a.d_model, self.num_kv_heads * a.head_dim)
+        self.out = Linear(self.num_heads * a.head_dim, a.d_model)
         self.query_norm = nn.RMSNorm(a.head_dim, eps=NORM_EPSILON) if a.qk_norm else None
         self.key_norm = nn.RMSNorm(a.head_dim, eps=NORM_EPSILON) if a.qk_norm else None
         if a.position == "alibi":
@@ -110,11 +129,11 @@ class FeedForward(nn.Module):
         super().__init__()
         self.activation: Activation = a.activation
         self.hidden = a.d_ff[layer]
-        self.up = nn.Linear(a.d_model, self.hidden, bias=False)
+        self.up = Linear(a.d_model, self.hidden)
         self.gate = (
-            nn.Linear(a.d_model, self.hidden, bias=False) if a.activation == "swiglu" else None
+            Linear(a.d_model, self.hidden) if a.activation == "swiglu" else None
         )
-        self.down = nn.Linear(self.hidden, a.d_model, bias=False)
+        self.down = Linear(self.hidden, a.d_model)
 
     def forward(self, x_BTC: Tensor, tap: Tensor | None) -> Tensor:
         """Apply the block; its gate gradient is that of all its hidden units together."""
@@ -160,14 +179,14 @@ class Transformer(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = self.architecture = architecture
-        self.embedding = nn.Embedding(a.vocab_size, a.d_model)
+        self.embedding = Embedding(a.vocab_size, a.d_model)
         self.position = (
-            nn.Embedding(a.context_length, a.d_model) if a.position == "learned" else None
+            Embedding(a.context_length, a.d_model) if a.position == "learned" else None
         )
         self.layers = nn.ModuleList(Layer(a, i) for i in range(a.num_layers))
         self.final_norm = make_norm(a)
         self.unembedding = (
-            None if a.tied_embeddings else nn.Linear(a.d_model, a.vocab_size, bias=False)
+            None if a.tied_embeddings else Linear(a.d_model, a.vocab_size)
         )
         if a.position == "rotary":
             cos_TD, sin_TD = rotary_table(a.context_length, a.head_dim)

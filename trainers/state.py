@@ -30,7 +30,8 @@ class MemberState:
 
     Tensors are named `model.<parameter or buffer>` and `optimizer.<parameter>.<slot>`, slots as the
     optimizer names them (`exp_avg`, `exp_avg_sq`, `momentum_buffer`, `step` as a 0-d tensor).
-    Utilities are running means of the per-component proxies of DESIGN 4.1 (empty: not measured).
+    Utilities are running means of the everyday proxies (see `trainers.attribution`; empty: not
+    measured). Where their shapes do not fit the architecture, measuring starts over.
     """
 
     architecture: Architecture
@@ -41,3 +42,11 @@ class MemberState:
     """Mean over sequences of |sum_t delta| of each head, nats per token; one tuple a layer."""
     ffn_utility: tuple[float, ...]
     embedding_utility: float | None
+    head_utility_error: tuple[tuple[float, ...], ...] = ()
+    """Standard errors over sequences of `head_utility`, of the same shape."""
+    ffn_utility_error: tuple[float, ...] = ()
+    embedding_utility_error: float | None = None
+    utility_weight: float = 0.0
+    """Sum of the weights of the sequences in the running means; 0: not measured."""
+    utility_weight_squares: float = 0.0
+    """Sum of the squares of these weights."""

@@ -1,0 +1,346 @@
+"""A member: one model that trains by intervals, is measured, and rests as a `MemberState` between.
+
+All members of a run read the same tokens and draw the same dropout masks at the same position (keyed
+by the run's seed), so that their losses are compared on common random numbers; a member's own seed draws
+its first weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from search_spaces.gpt.cost import flops_per_token
+from trainers import attribution
+from trainers.evaluation import Evaluation, evaluate
+from trainers.model import Taps, Transformer
+from trainers.optimizers import UpdateRule
+from trainers.seeds import seed_for
+from trainers.state import MemberState, Position
+from trainers.steps import Step, plan_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from search_spaces.gpt.architecture import Architecture
+    from search_spaces.gpt.protocol import Protocol
+    from trainers.data import Corpus, EvaluationBatch, Split
+    from trainers.settings import TrainerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where an interval is, after one of its steps."""
+
+    tokens: int
+    """Tokens of the interval trained so far."""
+    interval_tokens: int
+    loss: float
+    """Training loss of the step, nats per token."""
+    learning_rate: float
+    seconds: float
+    """Since the interval began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """What training an interval came to."""
+
+    tokens: int
+    """Tokens trained: those asked for unless it failed."""
+    steps: int
+    flops: float
+    """Training, Newton-Schulz iterations and measurement, the failed step included."""
+    seconds: float
+    mean_train_loss: float | None
+    """Over the tokens trained, nats per token; None when the first step failed."""
+    failure: str | None
+    """Why and at which token the interval ended before its time."""
+
+
+class Member:
+    """One live model; make it by `create` or `from_state`."""
+
+    def __init__(
+        self,
+        *,
+        model: Transformer,
+        rule: UpdateRule,
+        position: Position,
+        utilities: attribution.Utilities,
+        protocol: Protocol,
+        corpus: Corpus,
+        settings: TrainerSettings,
+    ) -> None:
+        self._model = model
+        self._rule = rule
+        self._position = position
+        self._utilities = utilities
+        self._protocol = protocol
+        self._corpus = corpus
+        self._settings = settings
+        self._parameters = list(model.parameters())
+        self._loss = torch.compile(model.loss) if settings.compile else model.loss
+        self._evaluation_batches: dict[tuple[Split, int], tuple[EvaluationBatch, ...]] = {}
+
+    @classmethod
+    def create(
+        cls,
+        architecture: Architecture,
+        protocol: Protocol,
+        *,
+        corpus: Corpus,
+        settings: TrainerSettings,
+        member_seed: int,
+    ) -> Self:
+        """Make a member with weights drawn from its own seed."""
+        model = _make_model(architecture, corpus)
+        generator = torch.Generator().manual_seed(seed_for(member_seed, "weights"))
+        model.initialise(generator)
+        model.to(settings.device)
+        return cls(
+            model=model,
+            rule=UpdateRule(dict(model.named_parameters()), protocol),
+            position=Position(tokens=0, windows=(0,) * corpus.num_sources, steps=0),
+            utilities=attribution.no_utilities(architecture),
+            protocol=protocol,
+            corpus=corpus,
+            settings=settings,
+        )
+
+    @classmethod
+    def from_state(cls, state: MemberState, *, corpus: Corpus, settings: TrainerSettings) -> Self:
+        """Continue a state; its tensors are copied.
+
+        Raises:
+            ValueError: a weight is missing, unknown or of another shape than the architecture gives it.
+        """
+        model = _make_model(state.architecture, corpus)
+        _load_weights(model, _without_prefix(state.tensors, "model."))
+        model.to(settings.device)
+        slots = _without_prefix(state.tensors, "optimizer.")
+        return cls(
+            model=model,
+            rule=UpdateRule(dict(model.named_parameters()), state.protocol, slots),
+            position=state.position,
+            utilities=attribution.from_state(state),
+            protocol=state.protocol,
+            corpus=corpus,
+            settings=settings,
+        )
+
+    @property
+    def model(self) -> Transformer:
+        """The live model."""
+        return self._model
+
+    @property
+    def position(self) -> Position:
+        """Where training is."""
+        return self._position
+
+    @property
+    def fresh_slots(self) -> tuple[str, ...]:
+        """Optimizer slots (`<parameter>.<slot>`) that started at 0 when this member was made."""
+        return self._rule.fresh_slots
+
+    def state(self, *, copy: bool = False) -> MemberState:
+        """Return the state; its tensors are the live ones unless copied."""
+        tensors = {f"model.{n}": t for n, t in self._model.state_dict().items()}
+        tensors |= {f"optimizer.{n}": t for n, t in self._rule.slots().items()}
+        fields = attribution.to_fields(self._utilities, self._model.architecture)
+        return MemberState(
+            architecture=self._model.architecture,
+            protocol=self._protocol,
+            position=self._position,
+            tensors={n: t.clone() for n, t in tensors.items()} if copy else tensors,
+            **asdict(fields),
+        )
+
+    def train(
+        self, tokens: int, *, progress: Callable[[Progress], None] | None = None
+    ) -> Interval:
+        """Train exactly `tokens` tokens, or less if the loss or the gradient stops being finite.
+
+        A failure leaves the weights, the optimizer and the position as they were before the bad step.
+
+        Args:
+            tokens: a positive multiple of the context length.
+            progress: called after every step.
+
+        Raises:
+            ValueError: `tokens` is no such multiple.
+        """
+        settings, architecture = self._settings, self._model.architecture
+        steps = plan_interval(
+            self._protocol,
+            start=self._position.tokens,
+            tokens=tokens,
+            horizon_tokens=settings.horizon_tokens,
+            context_length=self._corpus.context_length,
+        )
+        use_threads(settings.threads)
+        self._model.train()
+        begun = time.perf_counter()
+        done, count, nats, flops = 0, 0, 0.0, 0.0
+        failure: str | None = None
+        for step in steps:
+            measure = (
+                settings.utility_every > 0 and self._position.steps % settings.utility_every == 0
+            )
+            flops += step.tokens * flops_per_token(architecture, sequence_length=step.length)
+            if measure:
+                flops += step.tokens * attribution.tap_flops_per_token(architecture)
+            loss, failure = self._train_step(step, measure=measure)
+            if failure is not None:
+                break
+            flops += self._rule.flops_per_step()
+            done, count, nats = done + step.tokens, count + 1, nats + loss * step.tokens
+            if progress is not None:
+                progress(
+                    Progress(
+                        tokens=done,
+                        interval_tokens=tokens,
+                        loss=loss,
+                        learning_rate=self._protocol.learning_rate * step.learning_rate_factor,
+                        seconds=time.perf_counter() - begun,
+                    )
+                )
+        return Interval(
+            tokens=done,
+            steps=count,
+            flops=flops,
+            seconds=time.perf_counter() - begun,
+            mean_train_loss=nats / done if done else None,
+            failure=failure,
+        )
+
+    def evaluate(self, split: Split, *, batches: int | None = None) -> Evaluation:
+        """Measure the loss on a split's fixed batches; `batches` of them, or as many as set."""
+        count = self._settings.evaluation_batches if batches is None else batches
+        if (split, count) not in self._evaluation_batches:
+            self._evaluation_batches[split, count] = self._corpus.evaluation_batches(
+                split, sequences=self._settings.evaluation_sequences, count=count
+            )
+        use_threads(self._settings.threads)
+        self._model.eval()
+        return evaluate(self._model, self._evaluation_batches[split, count])
+
+    def _train_step(self, step: Step, *, measure: bool) -> tuple[float, str | None]:
+        """Take one optimizer step; return its loss and why it was not taken, if so."""
+        settings, position = self._settings, self._position
+        tokens_BT, after = self._corpus.batch(
+            position,
+            seed=settings.seed,
+            sequences=step.sequences,
+            length=step.length,
+            mix=self._protocol.data_mix,
+        )
+        for parameter in self._parameters:
+            parameter.grad = None
+        with self._dropout_masks(position.steps):
+            loss, importance = self._accumulate(tokens_BT, measure=measure)
+        where = f"in the step of tokens {position.tokens} to {after.tokens}"
+        if not math.isfinite(loss):
+            return loss, f"the training loss became {loss} {where}"
+        norm = self._clip()
+        if not math.isfinite(norm):
+            return loss, f"the norm of the gradient became {norm} {where}"
+        self._rule.step(step.learning_rate_factor)
+        self._position = replace(after, steps=position.steps + 1)
+        if importance is not None:
+            self._utilities = attribution.measured(self._utilities, importance)
+        return loss, None
+
+    def _accumulate(
+        self, tokens_BT: Tensor, *, measure: bool
+    ) -> tuple[float, attribution.Importance | None]:
+        """Add the gradient of the mean loss of a batch; return the loss, and utilities if asked."""
+        settings = self._settings
+        sequences, length = tokens_BT.shape[0], tokens_BT.shape[1] - 1
+        limit = settings.micro_batch_tokens
+        at_once = sequences if limit is None else max(1, limit // length)
+        total = 0.0
+        parts = []
+        device = torch.device(settings.device)
+        for part_BT in tokens_BT.split(at_once):
+            part_BT = part_BT.to(device, non_blocking=True)  # noqa: PLW2901 (the same, elsewhere)
+            taps = Taps.zeros(self._model.architecture, len(part_BT), device) if measure else None
+            # Taps change the graph, so a measured step runs the model as it is written.
+            loss_of = self._model.loss if measure else self._loss
+            with self._autocast():
+                loss_BT = loss_of(
+                    part_BT[:, :-1], part_BT[:, 1:], dropout=self._protocol.dropout, taps=taps
+                )
+            loss = loss_BT.sum() / (sequences * length)
+            loss.backward()
+            total += loss.item()
+            if taps is not None:
+                parts.append(attribution.sequence_importance(taps, batch_sequences=sequences))
+        return total, attribution.joined(parts) if measure else None
+
+    def _clip(self) -> float:
+        """Scale the gradient down to the largest norm allowed; return its norm before."""
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        if self._protocol.clip_norm < norm < math.inf:
+            torch._foreach_mul_(gradients, self._protocol.clip_norm / norm)  # noqa: SLF001
+        return norm
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self._settings.dtype == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self._settings.device, dtype=torch.bfloat16)
+
+    @contextlib.contextmanager
+    def _dropout_masks(self, step: int) -> Iterator[None]:
+        """Draw dropout masks from the key (seed, step) and leave the global generator as it was."""
+        if self._protocol.dropout == 0.0:
+            yield
+            return
+        on_cuda = self._settings.device == "cuda"
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_cuda else []):
+            torch.manual_seed(seed_for(self._settings.seed, "dropout", step))
+            yield
+
+
+def use_threads(threads: int) -> None:
+    """Set the threads of one operator, which are part of the result."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+def _make_model(architecture: Architecture, corpus: Corpus) -> Transformer:
+    for name in ("vocab_size", "context_length"):
+        asked, given = getattr(architecture, name), getattr(corpus, name)
+        if asked != given:
+            raise ValueError(
+                f"`{name}` of the architecture must be the corpus's {given}, but got {asked}."
+            )
+    return Transformer(architecture)
+
+
+def _load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:
+    own = model.state_dict()
+    for name in sorted(own.keys() ^ tensors.keys()):
+        has = "lacks" if name in own else "must not have"
+        raise ValueError(f"A state of this architecture {has} the tensor model.{name}.")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if tensor.shape != tensors[name].shape:
+                raise ValueError(
+                    f"model.{name} must have the shape {tuple(tensor.shape)}, but got "
+                    f"{tuple(tensors[name].shape)}."
+                )
+            tensor.copy_(tensors[name])
+
+
+def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
