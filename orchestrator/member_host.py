@@ -256,9 +256,7 @@ class MemberHost:
         _, lasting, beside = encode(report)
         extra = {"task": task.digest, "report": lasting, "aside": beside}
         directory = self._checkpoints / str(task.key)
-        self._writing.append(
-            self._writer.submit(write_checkpoint, directory, state, extra)
-        )
+        self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
         self._live[task.key] = member
         newest = max(key.generation for key in self._live)
         for key in [key for key in self._live if key.generation < newest - 1]:
@@ -267,9 +265,7 @@ class MemberHost:
     def _assess(self, task: Assess) -> Assessed:
         started = time.perf_counter()
         state, _ = self._obtain(task.source)
-        evaluation = self._revive(state).evaluate(
-            "heldout", batches=self._settings.heldout_batches
-        )
+        evaluation = self._revive(state).evaluate("heldout", batches=self._settings.heldout_batches)
         return Assessed(
             role=task.role,
             member=task.source.member,

@@ -155,7 +155,10 @@ class Search:
         architecture = life.genome.architecture
         fitness = rules.fitness.score(
             batch_losses=report.losses,
-            curve=(*((point.tokens, point.loss) for point in life.curve), (report.ledger.tokens, now)),
+            curve=(
+                *((point.tokens, point.loss) for point in life.curve),
+                (report.ledger.tokens, now),
+            ),
             horizon_tokens=rules.horizon_tokens,
             flops_per_token=flops_per_token(
                 architecture, sequence_length=architecture.context_length

@@ -82,9 +82,7 @@ def _claim(directory: Path) -> None:
         )
 
 
-def _run(
-    config: RunConfig | None, directory: Path, observers: Sequence[Observer]
-) -> SearchOutcome:
+def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer]) -> SearchOutcome:
     path = directory / LOG_NAME
     if config is None and not path.exists():
         raise UserError(

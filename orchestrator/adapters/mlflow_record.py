@@ -78,8 +78,8 @@ class MlflowRecord:
             return None
         why = self._writer.error or f"it did not finish within {self._patience:g} s"
         return (
-            f"MLflow at {self.tracking_uri} is missing {missing or 'a part'} of this search: {why}. "
-            "The event log has everything."
+            f"MLflow at {self.tracking_uri} is missing {missing or 'a part'} of this search: "
+            f"{why}. The event log has everything."
         )
 
     @property
@@ -188,7 +188,7 @@ class _Writer:
             points = final_points(story)
             if points and not self._client.get_metric_history(self._run_id, next(iter(points))):
                 self._log(_Batch(name="the end", points=points, tokens=story.tokens))
-            if story.finished is not None:
+            if story.finished is not None and story.finished.digest is not None:
                 self._client.set_tag(self._run_id, "winner", story.finished.digest)
             self._client.log_text(self._run_id, _summary_text(story), "summary.txt")
             ended = "KILLED" if story.finished is None else "FINISHED"
@@ -204,7 +204,7 @@ class _Writer:
 
     def _connect(self) -> None:
         if self._client is None:
-            self._client = _open_client(self._uri)
+            self._client = open_client(self._uri)
         if not self._run_id:
             self._run_id = self._known_run() or self._new_run()
         if self._recorded is None:
@@ -260,7 +260,8 @@ class _Writer:
             self._client.log_batch(self._run_id, metrics=metrics[at : at + _METRICS_A_CALL])
 
 
-def _open_client(uri: str) -> Any:
+def open_client(uri: str) -> Any:
+    """Return a client that is quiet, impatient and sends no telemetry."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - seconds, and after the environment

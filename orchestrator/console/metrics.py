@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.console.comparison import compare
-from orchestrator.console.story import tokens_per_second
+from orchestrator.console.story import fitness_parts, tokens_per_second
 
 if TYPE_CHECKING:
     from orchestrator.console.story import Story
@@ -38,9 +38,8 @@ def generation_points(story: Story, closing: GenerationClosed) -> dict[str, floa
         score = story.scores.get((member, number))
         if score is not None:
             points[f"{name}/fitness"] = score.fitness
-            for part, value in score.parts.items():
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    points[f"{name}/fitness_{part}"] = value
+            for part, value in fitness_parts(score).items():
+                points[f"{name}/fitness_{part}"] = value
     return {name: float(value) for name, value in points.items() if value is not None}
 
 
