@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class _Version(argparse.Action):
     """Looks the version up only when asked: reading package metadata takes time."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:  # noqa: D102 - argparse's protocol
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
 
         try:

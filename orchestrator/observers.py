@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,11 +45,13 @@ class Observer(Protocol):
 class Audience:
     """All observers of a search as one that never raises.
 
-    An observer that fails is warned about once and not called again.
+    Calls may come from several threads; observers see one at a time. An observer that fails is
+    warned about once and not called again.
     """
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._watching = list(observers)
+        self._lock = threading.RLock()
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: FBT001 - see Observer
         """Pass the event on."""
@@ -59,19 +62,21 @@ class Audience:
         self._tell(lambda observer: observer.on_progress(progress))
 
     def close(self) -> None:
-        """Close those that are still watching."""
-        self._tell(lambda observer: observer.close())
-        self._watching.clear()
+        """Close those that are still watching; a second call does nothing."""
+        with self._lock:
+            self._tell(lambda observer: observer.close())
+            self._watching.clear()
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
-        for observer in tuple(self._watching):
-            try:
-                tell(observer)
-            except Exception as error:  # noqa: BLE001 - whatever a display does, the search goes on
-                self._watching.remove(observer)
-                _LOG.warning(
-                    "%s failed and is not called again; the search goes on: %s: %s",
-                    type(observer).__name__,
-                    type(error).__name__,
-                    error,
-                )
+        with self._lock:
+            for observer in tuple(self._watching):
+                try:
+                    tell(observer)
+                except Exception as error:  # noqa: BLE001 - whatever a display does, the search goes on
+                    self._watching.remove(observer)
+                    _LOG.warning(
+                        "%s failed and is not called again; the search goes on: %s: %s",
+                        type(observer).__name__,
+                        type(error).__name__,
+                        error,
+                    )

@@ -20,9 +20,12 @@ from pydantic import (
 )
 
 from orchestrator.events import JSON  # noqa: TC001 - pydantic reads it at run time
+from orchestrator.horizon import ESTIMATORS
 from orchestrator.mistakes import LawsBroken, Mistake
+from orchestrator.plugins import check_plugin
 from orchestrator.quantities import parse_bytes, parse_count
 from orchestrator.run_laws import broken_laws
+from orchestrator.selection import POLICIES
 
 _SIZE_SCHEMA = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
@@ -200,6 +203,11 @@ class SelectionConfig(_Section):
         """The policy's own parameters, as written."""
         return dict(self.model_extra or {})
 
+    @model_validator(mode="after")
+    def _policy_exists(self) -> Self:
+        check_plugin(self.policy, self.parameters, POLICIES, kind="policy")
+        return self
+
 
 class ProposerConfig(_Section):
     """Where child genomes come from; further keys are the proposer's own parameters."""
@@ -227,12 +235,24 @@ class FreezeConfig(_Section):
 
 
 class FitnessConfig(_Section):
-    """What a member is judged by."""
+    """What a member is judged by; further keys are the estimator's own parameters."""
+
+    model_config = ConfigDict(extra="allow")
 
     horizon: str = "present"
     """How the loss at the end of the budget is estimated from the present."""
     nats_per_gflop: Annotated[float, Field(ge=0)] = 0.0
     """Price of cost: nats for each GFLOP that a training token takes."""
+
+    @property
+    def parameters(self) -> dict[str, JSON]:
+        """The estimator's own parameters, as written."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _estimator_exists(self) -> Self:
+        check_plugin(self.horizon, self.parameters, ESTIMATORS, kind="horizon")
+        return self
 
 
 class TrainingConfig(_Section):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from orchestrator.errors import UserError
+from orchestrator.event_log import LOG_NAME
 from orchestrator.run_loading import load_run
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from orchestrator.run_config import RunConfig
 
-EVENTS = "events.jsonl"
-"""The event log."""
 RESOLVED = "run.yaml"
 """The run file with every default written out."""
 
@@ -38,7 +37,7 @@ def claim_directory(run: RunConfig) -> Path:
                 directory.mkdir()
             except FileExistsError:
                 continue
-            values = {**run.deciding(), **run.beside()}
+            values = {**run.deciding(), **run.beside(), "output": str(output.resolve())}
             text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
             (directory / RESOLVED).write_text(text, encoding="utf-8")
             return directory
@@ -60,10 +59,10 @@ def check_holds_search(directory: Path) -> None:
     Raises:
         UserError: There is not.
     """
-    if not (directory / EVENTS).is_file():
+    if not (directory / LOG_NAME).is_file():
         raise UserError(
             where=str(directory),
-            law=f"a search that can be resumed has an event log, {EVENTS}",
+            law=f"a search that can be resumed has an event log, {LOG_NAME}",
             found="none" if directory.is_dir() else "no such directory",
             remedy="Check the path, or start the search with: masga search RUN.yaml.",
         )

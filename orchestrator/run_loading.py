@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from orchestrator.errors import UserError
-from orchestrator.mistakes import gathered
+from orchestrator.mistakes import UserErrors, gathered
 from orchestrator.run_config import RunConfig
 from orchestrator.run_file import RunFile, dotted, override, read_run_file
 from orchestrator.run_mistakes import user_errors
@@ -26,13 +27,16 @@ class LoadedRun:
     file: RunFile
 
     def located(self, error: UserError) -> UserError:
-        """Return the error with file and line, if its `where` is a key of the run file."""
-        for key in self.file.places:
-            if dotted(key) == error.where:
-                where = self.file.where(key)
-                law, found, remedy = error.law, error.found, error.remedy
-                return UserError(where=where, law=law, found=found, remedy=remedy)
-        return error
+        """Return the error with file and line, if its `where` begins with a key of the file."""
+        if isinstance(error, UserErrors):
+            return gathered(tuple(map(self.located, error.errors)))
+        keys = {dotted(key): key for key in self.file.places}
+        above = [name for name in keys if re.match(rf"{re.escape(name)}(?![\w-])", error.where)]
+        if not above:
+            return error
+        place = self.file.places[keys[max(above, key=len)]]
+        where = f"{place}: {error.where}"
+        return UserError(where=where, law=error.law, found=error.found, remedy=error.remedy)
 
 
 def load_run(

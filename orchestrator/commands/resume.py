@@ -20,13 +20,14 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Resume."""
-    # pydantic, rich, ray and torch: not for --help
-    from orchestrator.adapters.driver import resume_search  # noqa: PLC0415
+    # pydantic and rich: not for --help
     from orchestrator.commands.watching import watch  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search, read_resolved  # noqa: PLC0415
 
     directory: Path = arguments.directory
     check_holds_search(directory)
+    from orchestrator.adapters.driver import resume_search  # noqa: PLC0415 - ray and torch: seconds
+
     return watch(
         lambda observers: resume_search(directory, observers=observers),
         directory=directory,

@@ -30,8 +30,7 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search."""
-    # pydantic, rich, ray and torch: not for --help
-    from orchestrator.adapters.driver import run_search  # noqa: PLC0415
+    # pydantic and rich: not for --help
     from orchestrator.commands.watching import watch  # noqa: PLC0415
     from orchestrator.errors import UserError  # noqa: PLC0415
     from orchestrator.run_directory import claim_directory, release_directory  # noqa: PLC0415
@@ -43,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         output=arguments.output,
     )
+    from orchestrator.adapters.driver import run_search  # noqa: PLC0415 - ray and torch: seconds
+
     directory = claim_directory(loaded.config)
     try:
         return watch(

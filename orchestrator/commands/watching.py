@@ -14,8 +14,9 @@ from orchestrator.console.live_table import LiveTable
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, summary
 from orchestrator.errors import UserError
+from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
-from orchestrator.run_directory import EVENTS, RESOLVED
+from orchestrator.run_directory import RESOLVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def watch(
 
 def _places(directory: Path, record: MlflowRecord | None) -> Places:
     files = [
-        ("event log, the whole search", directory / EVENTS),
+        ("event log, the whole search", directory / LOG_NAME),
         ("run file with every default", directory / RESOLVED),
     ]
     run = shlex.quote(str(directory / RESOLVED))

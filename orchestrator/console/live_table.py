@@ -12,7 +12,7 @@ from rich.text import Text
 
 from orchestrator.console.figures import count, loss
 from orchestrator.console.pace import Pace, told_pace
-from orchestrator.console.story import Story, best, is_baseline, share_spent
+from orchestrator.console.story import Story, best, fitness_parts, is_baseline, share_spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from orchestrator.console.story import Point
-    from orchestrator.events import JSON, Event
+    from orchestrator.events import Event
     from orchestrator.observers import LiveProgress
 
 _REDRAW_SECONDS = 0.2
@@ -124,7 +124,7 @@ def _row(
         "-" if report is None else count(report.ledger.tokens),
         "-" if report is None else loss(report.nats_per_token),
         "-" if score is None or score.fitness is None else f"{score.fitness:.4f}",
-        "" if score is None else told_parts(score.parts),
+        told_parts(fitness_parts(score)),
         state(story, point, live.get(point)),
     )
 
@@ -149,14 +149,9 @@ def state(story: Story, point: Point, progress: LiveProgress | None) -> str:
             return doing
 
 
-def told_parts(parts: dict[str, JSON]) -> str:
-    """Return the parts of a fitness as `name value`, numbers to 4 digits."""
-    told = []
-    for name, value in parts.items():
-        if isinstance(value, bool) or value is None:
-            continue
-        told.append(f"{name} {value:.4g}" if isinstance(value, int | float) else f"{name} {value}")
-    return "  ".join(told)
+def told_parts(parts: dict[str, float]) -> str:
+    """Return the parts of a fitness that are not zero, as `name value`."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in parts.items() if value)
 
 
 def _totals(story: Story, pace: Pace) -> str:

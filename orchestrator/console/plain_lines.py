@@ -67,31 +67,35 @@ class PlainLines:
 
 def told_event(story: Story, event: Event, pace: Pace) -> str | None:
     """Return the line of an event; None for those that a generation's line sums up."""
+    line: str | None = None
     match event:
         case SearchStarted():
-            unit, amount = budget(story) or ("tokens", 0.0)
-            return (
-                f"search of {event.run['population']['members']} members  seed "
-                f"{event.run['seed']}  budget {count(amount)} {unit}  "
-                f"{event.generations} generations  horizon {count(event.horizon_tokens)} tokens"
-            )
+            line = _started(story, event)
         case Reported(failure=str() as failure):
-            return (
+            line = (
                 f"member {event.member} {event.digest} failed in generation "
                 f"{event.generation}: {failure}"
             )
         case GenerationClosed():
-            return _generation(story, event, pace)
+            line = _generation(story, event, pace)
         case Assessed():
-            return (
+            line = (
                 f"{event.role} {event.digest} on held-out text: {event.bits_per_byte:.4f} "
                 f"bits per byte ({loss(event.nats_per_token)} nats per token)"
             )
         case SearchFinished():
-            reason = event.reason.replace("_", " ")
-            return f"finished ({reason}): member {event.winner} {event.digest} wins"
-        case _:
-            return None
+            won = "no winner" if event.winner is None else f"member {event.winner} wins"
+            line = f"finished ({event.reason.replace('_', ' ')}): {won}"
+    return line
+
+
+def _started(story: Story, event: SearchStarted) -> str:
+    unit, amount = budget(story) or ("tokens", 0.0)
+    return (
+        f"{event.run['population']['members']} members  seed {event.run['seed']}  "
+        f"budget {count(amount)} {unit}  {event.generations} generations  "
+        f"horizon {count(event.horizon_tokens)} tokens a lineage"
+    )
 
 
 def _generation(story: Story, event: GenerationClosed, pace: Pace) -> str:

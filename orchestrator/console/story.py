@@ -136,6 +136,14 @@ def tokens_per_second(story: Story, generation: int) -> float | None:
     return tokens / longest if longest > 0 else None
 
 
+def fitness_parts(score: Scored | None) -> dict[str, float]:
+    """Return the parts of a fitness that are numbers, nats; empty for a failed member."""
+    if score is None:
+        return {}
+    parts: dict[str, JSON] = score.parts.get("parts", score.parts)
+    return {n: v for n, v in parts.items() if isinstance(v, int | float) and v is not True}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A member by its latest judged interval."""
@@ -151,7 +159,7 @@ class Standing:
     nats_per_token: float | None
     bits_per_byte: float | None
     fitness: float | None
-    parts: dict[str, JSON]
+    parts: dict[str, float]
     failure: str | None
 
 
@@ -179,6 +187,6 @@ def _standing(story: Story, point: Point, at: int) -> Standing:
         nats_per_token=report.nats_per_token,
         bits_per_byte=report.bits_per_byte,
         fitness=fitness,
-        parts={} if score is None else score.parts,
+        parts=fitness_parts(score),
         failure=report.failure,
     )

@@ -76,7 +76,8 @@ def _leaderboard(story: Story) -> RenderableType | None:
 
 
 def _lineage(story: Story) -> RenderableType | None:
-    if story.finished is None:
+    finished = story.finished
+    if finished is None or finished.winner is None or finished.generation is None:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("generations", "member", "genome", "loss", "what happened"):
@@ -84,7 +85,7 @@ def _lineage(story: Story) -> RenderableType | None:
         table.add_column(
             name, justify="right" if numbers else "left", no_wrap=name != "what happened"
         )
-    for step in lineage(story, story.finished.winner, story.finished.generation):
+    for step in lineage(story, finished.winner, finished.generation):
         table.add_row(
             f"{step.first_generation}-{step.last_generation}",
             str(step.member),
@@ -131,9 +132,8 @@ def _ledger(story: Story) -> RenderableType | None:
     )
     lines = [whole]
     finished = story.finished
-    report = None if finished is None else story.reports.get((finished.winner, finished.generation))
-    if report is not None:
-        spent = report.ledger
+    if finished is not None and finished.winner is not None and finished.generation is not None:
+        spent = story.reports[finished.winner, finished.generation].ledger
         lines.append(
             f"winner      {count(spent.tokens)} tokens  {count(spent.flops)} FLOPs along its "
             f"lineage, {count(spent.inherited_tokens)} of these tokens inherited from donors"

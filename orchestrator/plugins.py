@@ -1,0 +1,215 @@
+"""Policies, proposers and estimators by name: what their constructors take are their parameters.
+
+A built-in has a name in its folder's registry; a user's own class is `package.module:Class`.
+What a run file cannot know (the search space, say) is given by the one who builds the plug-in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.errors import UserError
+from orchestrator.mistakes import LawsBroken, Mistake, gathered, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.events import JSON
+    from orchestrator.horizon import HorizonEstimator
+    from orchestrator.proposers import WeightedProposers
+    from orchestrator.run_config import FitnessConfig, ProposerConfig, SelectionConfig
+    from orchestrator.selection import SelectionPolicy
+    from search_spaces.space import Space
+
+PROPOSERS_ARE_GIVEN = frozenset({"space"})
+
+
+def make_policy(config: SelectionConfig) -> SelectionPolicy:
+    """Build the selection policy of a run file.
+
+    Raises:
+        UserError: Its name or parameters are wrong.
+    """
+    from orchestrator.selection import POLICIES  # noqa: PLC0415 - only who builds needs it
+
+    policy: SelectionPolicy = _made(
+        config.policy, config.parameters, POLICIES, kind="policy", where="selection", given={}
+    )
+    return policy
+
+
+def make_estimator(config: FitnessConfig) -> HorizonEstimator:
+    """Build the horizon estimator of a run file.
+
+    Raises:
+        UserError: Its name or parameters are wrong.
+    """
+    from orchestrator.horizon import ESTIMATORS  # noqa: PLC0415 - scipy
+
+    estimator: HorizonEstimator = _made(
+        config.horizon, config.parameters, ESTIMATORS, kind="horizon", where="fitness", given={}
+    )
+    return estimator
+
+
+def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedProposers:
+    """Build the proposers of a run file for a space.
+
+    Raises:
+        UserError: Names or parameters are wrong, those that only the proposer itself can check too.
+    """
+    from orchestrator.proposers import PROPOSERS, WeightedProposers  # noqa: PLC0415 - optuna
+
+    made = []
+    for at, config in enumerate(configs):
+        proposer = _made(
+            config.proposer,
+            config.parameters,
+            PROPOSERS,
+            kind="proposer",
+            where=f"proposers[{at}]",
+            given={"space": space},
+        )
+        made.append((config.proposer, proposer, config.weight))
+    return WeightedProposers(made)
+
+
+def check_plugin(
+    name: str,
+    parameters: Mapping[str, JSON],
+    registry: Mapping[str, type],
+    *,
+    kind: str,
+    given: frozenset[str] = frozenset(),
+) -> None:
+    """Check a plug-in's name and parameters as far as that is possible without what is given.
+
+    Args:
+        name: Built-in name or import path.
+        parameters: As written in the run file.
+        registry: Built-in classes by name.
+        kind: The key that names the plug-in in the run file, such as `policy`.
+        given: Arguments that the builder gives and the run file may not.
+
+    Raises:
+        LawsBroken: All mistakes; keys start at the section of the plug-in.
+    """
+    found = plugin_class(name, registry, kind=kind)
+    values = _checked(found, parameters, given, name=name)
+    if not given:
+        _construct(found, values, name=name)
+
+
+def plugin_class(name: str, registry: Mapping[str, type], *, kind: str) -> type:
+    """Return the class of a built-in name or import path.
+
+    Raises:
+        LawsBroken: There is none.
+    """
+    if name in registry:
+        return registry[name]
+    law = f"`{kind}` is one of {', '.join(sorted(registry))}, or `package.module:Class`"
+    path, colon, class_name = name.partition(":")
+    if not colon:
+        remedy = suggestion(name, registry)
+        raise LawsBroken(Mistake(key=(kind,), law=law, found=f"`{name}`", remedy=remedy))
+    told = f"`{name}`"
+    try:
+        found = getattr(importlib.import_module(path), class_name)
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        found, told = None, f"`{name}` ({error})"
+    if not isinstance(found, type):
+        remedy = "Check the spelling; the module must be installed or on PYTHONPATH."
+        raise LawsBroken(Mistake(key=(kind,), law=law, found=told, remedy=remedy))
+    return found
+
+
+def parameter_types(found: type, given: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return the types of a constructor's arguments by name, less those that are given.
+
+    Raises:
+        NameError: A type is known to type checkers only, so that nothing can be checked by it.
+    """
+    module = vars(sys.modules[found.__module__])
+    types = {}
+    for name, argument in inspect.signature(found).parameters.items():
+        if name in given or argument.kind in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL):
+            continue
+        written = argument.annotation
+        # an annotation as its own module would read it
+        types[name] = eval(written, dict(module)) if isinstance(written, str) else written  # noqa: S307
+    return types
+
+
+def _made(
+    name: str,
+    parameters: Mapping[str, JSON],
+    registry: Mapping[str, type],
+    *,
+    kind: str,
+    where: str,
+    given: Mapping[str, object],
+) -> Any:
+    try:
+        found = plugin_class(name, registry, kind=kind)
+        values = _checked(found, parameters, frozenset(given), name=name)
+        return _construct(found, {**values, **given}, name=name)
+    except LawsBroken as broken:
+        errors = [
+            UserError(
+                where=".".join([where, *map(str, mistake.key)]),
+                law=mistake.law,
+                found=mistake.found,
+                remedy=mistake.remedy,
+            )
+            for mistake in broken.mistakes
+        ]
+        raise gathered(tuple(errors)) from None
+
+
+def _checked(
+    found: type, parameters: Mapping[str, JSON], given: frozenset[str], *, name: str
+) -> dict[str, Any]:
+    types = parameter_types(found, given)
+    values: dict[str, Any] = {}
+    mistakes = []
+    for key, written in parameters.items():
+        if key not in types:
+            law = f"the parameters of `{name}` are: {', '.join(types) or 'none'}"
+            remedy = suggestion(key, types) if types else "Delete it."
+            mistakes.append(Mistake(key=(key,), law=law, found=f"`{key}`", remedy=remedy))
+            continue
+        try:
+            # as JSON: a list becomes a tuple, but text does not become a number
+            values[key] = TypeAdapter(types[key]).validate_json(json.dumps(written), strict=True)
+        except ValidationError as error:
+            reason = error.errors(include_url=False)[0]["msg"]
+            law = f"`{key}` of `{name}` must fit its type: {reason}"
+            remedy = "Check the value."
+            mistakes.append(Mistake(key=(key,), law=law, found=repr(written), remedy=remedy))
+    if mistakes:
+        raise LawsBroken(*mistakes)
+    return values
+
+
+def _construct(found: type, values: Mapping[str, Any], *, name: str) -> Any:
+    try:
+        return found(**values)
+    except UserError as error:
+        told = Mistake(law=error.law, found=error.found, remedy=error.remedy)
+        raise LawsBroken(told) from None
+    except (TypeError, ValueError) as error:
+        law, _, rest = str(error).partition(", but got ")
+        fact, _, remedy = rest.partition(". ")
+        told = Mistake(
+            law=f"`{name}`: {law}",
+            found=fact.removesuffix(".") or "these parameters",
+            remedy=remedy or "Check its parameters.",
+        )
+        raise LawsBroken(told) from None
