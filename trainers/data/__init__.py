@@ -1,1 +1,34 @@
 """Corpora: text to tokens to memory-mapped shards, split by content, read by a resumable cursor."""
+
+from trainers.data.build import Progress
+from trainers.data.corpus import Corpus, EvaluationBatch, open_corpus
+from trainers.data.errors import CorpusError
+from trainers.data.named import NAMED, NamedCorpus
+from trainers.data.prepare import prepare_corpus
+from trainers.data.resolve import resolve_named
+from trainers.data.spec import (
+    SPLITS,
+    CorpusSpec,
+    SourceSpec,
+    Split,
+    SplitShares,
+)
+from trainers.data.tokenizer import Tokenizer
+
+__all__ = [
+    "NAMED",
+    "SPLITS",
+    "Corpus",
+    "CorpusError",
+    "CorpusSpec",
+    "EvaluationBatch",
+    "NamedCorpus",
+    "Progress",
+    "SourceSpec",
+    "Split",
+    "SplitShares",
+    "Tokenizer",
+    "open_corpus",
+    "prepare_corpus",
+    "resolve_named",
+]
