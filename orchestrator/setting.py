@@ -16,7 +16,7 @@ from orchestrator.errors import UserError
 from orchestrator.fitness import FitnessRule
 from orchestrator.horizon import ESTIMATORS
 from orchestrator.plugins import build_plugin
-from orchestrator.proposers import PROPOSERS, WeightedProposers
+from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
 from orchestrator.selection import POLICIES
@@ -201,23 +201,32 @@ def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tupl
     )
 
 
-def _proposers(config: RunConfig, space: Space) -> WeightedProposers:
+def _proposers(config: RunConfig, space: Space) -> WeightedProposers | None:
+    if not config.proposers:
+        return None
+    names = [proposer.proposer for proposer in config.proposers]
     return WeightedProposers(
-        [
-            (
-                proposer.proposer,
-                build_plugin(
+        tuple(
+            WeightedProposer(
+                name=_own_name(names, at),
+                proposer=build_plugin(
                     proposer.proposer,
                     proposer.parameters,
                     PROPOSERS,
                     kind="proposer",
                     given={"space": space},
                 ),
-                proposer.weight,
+                weight=proposer.weight,
             )
-            for proposer in config.proposers
-        ]
+            for at, proposer in enumerate(config.proposers)
+        )
     )
+
+
+def _own_name(names: Sequence[str], at: int) -> str:
+    """Return `optuna`, or `optuna-2` for the second of that name."""
+    earlier = names[:at].count(names[at])
+    return names[at] if not earlier else f"{names[at]}-{earlier + 1}"
 
 
 def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:

@@ -10,7 +10,7 @@ from orchestrator.event_log import EventLog, read_log
 from orchestrator.events import Assessed, Reported
 from orchestrator.fitness import FitnessRule
 from orchestrator.journal import Journal
-from orchestrator.proposers import PROPOSERS, WeightedProposers
+from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
 from orchestrator.search import Search
@@ -50,7 +50,9 @@ def make_rules(*, members=6, generations=5, proposers=None, **changes):
         ),
         first_origin="uniform",
         policy=Truncation(),
-        proposers=proposers or WeightedProposers([("mutation", PROPOSERS["mutation"](space), 1.0)]),
+        proposers=proposers or WeightedProposers(
+            (WeightedProposer(name="mutation", proposer=PROPOSERS["mutation"](space), weight=1.0),)
+        ),
         fitness=FitnessRule(),
     )
     return replace(rules, **changes)
@@ -69,6 +71,7 @@ def answer(task, *, fails=lambda task: False):
             losses=(1.0, 1.25),
             nats_per_token=1.125,
             bits_per_byte=1.5,
+            seconds=0.0,
         )
     draw = np.random.default_rng(int(hashlib.sha256(task.digest.encode()).hexdigest()[:8], 16))
     quality = abs(np.log(task.genome.protocol.learning_rate / 3e-3)) * 0.1
