@@ -1,0 +1,127 @@
+"""Genomes: all searched values of one member, immutable, hashable, named by a digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from search_spaces.gpt.architecture import Architecture
+from search_spaces.gpt.protocol import Protocol
+
+Json = bool | int | float | str | None | list["Json"] | dict[str, "Json"]
+_Half = TypeVar("_Half", Architecture, Protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Genome:
+    """What a member is (`architecture`) and how it is trained (`protocol`)."""
+
+    architecture: Architecture
+    protocol: Protocol
+
+    @property
+    def digest(self) -> str:
+        """The genome's name: 12 hex of the SHA-256 of its canonical JSON, on every machine."""
+        return _digest(self)
+
+
+@lru_cache(maxsize=65_536)
+def _digest(genome: Genome) -> str:
+    return digest_of_json(genome_to_json(genome))
+
+
+def digest_of_json(value: object) -> str:
+    """Return 12 hex of the SHA-256 of canonical JSON: sorted keys, no spaces, no NaN."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def genome_to_json(genome: Genome) -> dict[str, Json]:
+    """Return `{"architecture": {...}, "protocol": {...}}` of plain lists, numbers and strings."""
+    return {
+        "architecture": _half_to_json(genome.architecture),
+        "protocol": _half_to_json(genome.protocol),
+    }
+
+
+def genome_from_json(value: object) -> Genome:
+    """Read what `genome_to_json` wrote, strictly.
+
+    Raises:
+        ValueError: a key is missing or unknown, or a value has the wrong type or is not finite;
+            the message names it. Laws between genes are the space's to check.
+    """
+    halves = _object(value, "genome", frozenset({"architecture", "protocol"}))
+    return Genome(
+        architecture=_half_from_json(Architecture, halves["architecture"], "architecture"),
+        protocol=_half_from_json(Protocol, halves["protocol"], "protocol"),
+    )
+
+
+@lru_cache(maxsize=8)
+def _types(half_class: type[Any]) -> dict[str, Any]:
+    """Return the plain type of every field, without its domain."""
+    hints = get_type_hints(half_class, include_extras=True)
+    return {
+        field.name: get_args(hints[field.name])[0]
+        if get_origin(hints[field.name]) is Annotated
+        else hints[field.name]
+        for field in dataclasses.fields(half_class)
+    }
+
+
+def _half_to_json(half: Architecture | Protocol) -> Json:
+    return {name: _to_json(kind, getattr(half, name)) for name, kind in _types(type(half)).items()}
+
+
+def _to_json(kind: Any, value: Any) -> Json:
+    # 0 and 0.0 are equal genes, so they must not be written differently
+    if kind is float:
+        return float(value)
+    if get_origin(kind) is tuple:
+        item = get_args(kind)[0]
+        return [_to_json(item, v) for v in value]
+    return value  # type: ignore[no-any-return]
+
+
+def _half_from_json(half_class: type[_Half], value: object, where: str) -> _Half:
+    types = _types(half_class)
+    given = _object(value, where, frozenset(types))
+    return half_class(
+        **{name: _from_json(kind, given[name], f"{where}.{name}") for name, kind in types.items()}
+    )
+
+
+def _object(value: object, where: str, keys: frozenset[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object, but got {value!r}.")  # noqa: TRY004 - bad data, not a caller's type
+    if missing := sorted(keys - value.keys()):
+        raise ValueError(f"{where} needs the keys {missing}, but they are missing.")
+    if unknown := sorted(map(str, value.keys() - keys)):
+        raise ValueError(f"{where} has the keys {sorted(keys)}, but got {unknown}. Remove them.")
+    return value
+
+
+def _from_json(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) is Literal:
+        if not isinstance(value, str) or value not in get_args(kind):
+            raise ValueError(f"{where} must be one of {list(get_args(kind))}, but got {value!r}.")
+        return value
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{where} must be a list, but got {value!r}.")
+        item = get_args(kind)[0]
+        return tuple(_from_json(item, v, f"{where}[{i}]") for i, v in enumerate(value))
+    if kind is bool and isinstance(value, bool):
+        return value
+    if not isinstance(value, bool):
+        if kind is int and isinstance(value, int):
+            return value
+        if kind is float and isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+    raise ValueError(f"{where} must be a finite {kind.__name__}, but got {value!r}.")
