@@ -1,8 +1,8 @@
 """Random state that libraries keep globally, replaced for the time of a call and put back.
 
 Nevergrad (and what it wraps) draws from numpy's and Python's global generators in places. Within
-`private_randomness` those draws come from a seed of ours, so that they are the same in every process;
-outside, nobody notices that they happened.
+`private_randomness` those draws come from a seed of ours, so that they are the same in every
+process; outside, nobody notices that they happened.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from search_spaces.space import Space
 
 TARGET = 0.4
-"""Share of successful steps at which the scale stays as it is. Rechenberg's 1/5 is for steps that beat
-their parent on a smooth hill; a gain is relative to the generation's median, which a step that
+"""Share of successful steps at which the scale stays as it is. Rechenberg's 1/5 is for steps that
+beat their parent on a smooth hill; a gain is relative to the generation's median, which a step that
 changes nothing beats half of the time."""
 SPEED = 0.1
 """Change of ln(scale) for a success, in units of (1 - TARGET)."""

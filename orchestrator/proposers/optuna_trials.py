@@ -1,6 +1,6 @@
 """Genomes to Optuna's parameters and back: distributions, params of a trial, frozen trials.
 
-Each coordinate of `orchestrator.proposers.coordinates` is one parameter. Integers on a logarithmic
+Each coordinate of `search_spaces.coordinates` is one parameter. Integers on a logarithmic
 scale with a step are floats to Optuna (its log integers have no step) and are rounded to the grid
 on the way back. Tuples of a choice are written as JSON, since a categorical value must be a scalar.
 """
@@ -18,15 +18,8 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, Trial, create_trial
 
-from orchestrator.proposers.coordinates import (
-    Coordinate,
-    Scalar,
-    coordinates,
-    flatten,
-    is_active,
-    unflatten,
-)
-from search_spaces.domains import Choice, Integer, Real
+from search_spaces.coordinates import Coordinate, coordinates, from_coordinates, to_coordinates
+from search_spaces.domains import Choice, Integer, PerLayer, Real
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,11 +55,12 @@ def genome_to_params(space: Space, genome: Genome) -> Params:
     """Return the parameters of a feasible genome: its own layers and active genes only."""
     by_name = {c.name: c for c in coordinates(space)}
     return {
-        name: _to_optuna(by_name[name], value) for name, value in flatten(space, genome).items()
+        name: _to_optuna(by_name[name], value)
+        for name, value in to_coordinates(space, genome).items()
     }
 
 
-def params_to_values(space: Space, params: Mapping[str, Any]) -> dict[str, Scalar]:
+def params_to_values(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the coordinates' values of a trial's parameters; unknown names are refused.
 
     Raises:
@@ -94,7 +88,7 @@ def params_to_genome(space: Space, params: Mapping[str, Any], *, like: Genome) -
         ValueError: A parameter is not one of the space.
     """
     values = params_to_values(space, params)
-    return space.repair(unflatten(space, values, like=like)).genome
+    return space.repair(from_coordinates(space, values, base=like)).genome
 
 
 def genome_to_trial(space: Space, genome: Genome, *, value: float) -> FrozenTrial:
@@ -111,11 +105,16 @@ def trial_to_genome(space: Space, trial: FrozenTrial, *, like: Genome) -> Genome
     return params_to_genome(space, trial.params, like=like)
 
 
-def suggest(space: Space, trial: Trial) -> dict[str, Scalar]:
-    """Let a trial draw every coordinate that is active beside what it has drawn before."""
-    values: dict[str, Scalar] = {}
-    for coordinate in coordinates(space):
-        if not is_active(space, coordinate, values):
+def suggest(space: Space, trial: Trial) -> dict[str, Any]:
+    """Let a trial draw every coordinate that counts beside what it has drawn before.
+
+    Returns:
+        Values by coordinate, in the space's own types.
+    """
+    values: dict[str, Any] = {}
+    # What decides lengths and conditions comes first.
+    for coordinate in sorted(coordinates(space), key=lambda c: _rank(space, c)):
+        if not _counts(space, coordinate, values):
             continue
         match distribution(coordinate):
             case FloatDistribution(low=low, high=high, log=log):
@@ -130,15 +129,37 @@ def suggest(space: Space, trial: Trial) -> dict[str, Scalar]:
     return values
 
 
-def _to_optuna(coordinate: Coordinate, value: Scalar) -> bool | int | float | str:
+def _rank(space: Space, coordinate: Coordinate) -> tuple[bool, bool]:
+    gene = space.gene(coordinate.gene)
+    return isinstance(gene.domain, PerLayer), gene.condition is not None
+
+
+def _counts(space: Space, coordinate: Coordinate, values: Mapping[str, Any]) -> bool:
+    gene = space.gene(coordinate.gene)
+
+    def value_of(name: str) -> Any:
+        return values.get(name, space.canonical[name])
+
+    if gene.condition is not None and value_of(gene.condition.gene) not in gene.condition.values:
+        return False
+    if isinstance(gene.domain, PerLayer) and coordinate.index is not None:
+        return bool(coordinate.index < value_of(gene.domain.length))
+    return True
+
+
+def _to_optuna(coordinate: Coordinate, value: Any) -> Any:
     if isinstance(value, tuple):
         return json.dumps(value)
-    if isinstance(coordinate.domain, Integer) and coordinate.domain.log and coordinate.domain.step > 1:
+    if (
+        isinstance(coordinate.domain, Integer)
+        and coordinate.domain.log
+        and coordinate.domain.step > 1
+    ):
         return float(value)
     return value
 
 
-def _from_optuna(coordinate: Coordinate, value: Any) -> Scalar:
+def _from_optuna(coordinate: Coordinate, value: Any) -> Any:
     match coordinate.domain:
         case Choice(values=values):
             return next(option for option in values if _to_optuna(coordinate, option) == value)

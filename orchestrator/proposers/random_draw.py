@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.proposers.coordinates import child, flatten
+from orchestrator.proposers.child import child_of
+from search_spaces.coordinates import to_coordinates
 from search_spaces.errors import InfeasibleGenome
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from search_spaces.space import Space
 
 DRAWS = 16
-"""Draws before the last error is raised: beside genes that are not free a draw may be infeasible."""
+"""Draws before the last error is raised: beside genes that are held a draw may be infeasible."""
 
 
 class RandomDraw:
@@ -35,9 +36,9 @@ class RandomDraw:
             InfeasibleGenome: No draw fits the genes that are not free.
         """
         for attempt in range(DRAWS):
-            drawn = flatten(self._space, self._space.sample(rng))
+            drawn = to_coordinates(self._space, self._space.sample(rng))
             try:
-                return child(self._space, drawn, donor=request.donor, free=request.free)
+                return child_of(self._space, request.donor, drawn, free=request.free)
             except InfeasibleGenome:
                 if attempt == DRAWS - 1:
                     raise
