@@ -64,7 +64,11 @@ def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedP
     Raises:
         UserError: Names or parameters are wrong, those that only the proposer itself can check too.
     """
-    from orchestrator.proposers import PROPOSERS, WeightedProposers  # noqa: PLC0415 - optuna
+    from orchestrator.proposers import (  # noqa: PLC0415 - optuna
+        PROPOSERS,
+        WeightedProposer,
+        WeightedProposers,
+    )
 
     made = []
     for at, config in enumerate(configs):
@@ -76,8 +80,10 @@ def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedP
             where=f"proposers[{at}]",
             given={"space": space},
         )
-        made.append((config.proposer, proposer, config.weight))
-    return WeightedProposers(made)
+        earlier = [c.proposer for c in configs[:at]].count(config.proposer)
+        name = f"{config.proposer}-{earlier + 1}" if earlier else config.proposer
+        made.append(WeightedProposer(name=name, proposer=proposer, weight=config.weight))
+    return WeightedProposers(tuple(made))
 
 
 def check_plugin(

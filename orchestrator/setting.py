@@ -14,12 +14,9 @@ import torch
 
 from orchestrator.errors import UserError
 from orchestrator.fitness import FitnessRule
-from orchestrator.horizon import ESTIMATORS
-from orchestrator.plugins import build_plugin
-from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
+from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
-from orchestrator.selection import POLICIES
 from search_spaces.domains import Simplex
 from search_spaces.errors import SpaceError
 from search_spaces.gpt.cost import flops_per_token
@@ -85,12 +82,10 @@ def prepare(config: RunConfig) -> Setting:
         space=space,
         first_genomes=first,
         first_origin=config.space.first_generation,
-        policy=build_plugin(
-            config.selection.policy, config.selection.parameters, POLICIES, kind="policy"
-        ),
-        proposers=_proposers(config, space),
+        policy=make_policy(config.selection),
+        proposers=make_proposers(config.proposers, space) if config.proposers else None,
         fitness=FitnessRule(
-            horizon=ESTIMATORS[config.fitness.horizon](),
+            horizon=make_estimator(config.fitness),
             nats_per_gflop_per_token=config.fitness.nats_per_gflop,
         ),
     )
@@ -199,34 +194,6 @@ def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tupl
         prior=config.space.first_generation,
         horizon_tokens=horizon_tokens,
     )
-
-
-def _proposers(config: RunConfig, space: Space) -> WeightedProposers | None:
-    if not config.proposers:
-        return None
-    names = [proposer.proposer for proposer in config.proposers]
-    return WeightedProposers(
-        tuple(
-            WeightedProposer(
-                name=_own_name(names, at),
-                proposer=build_plugin(
-                    proposer.proposer,
-                    proposer.parameters,
-                    PROPOSERS,
-                    kind="proposer",
-                    given={"space": space},
-                ),
-                weight=proposer.weight,
-            )
-            for at, proposer in enumerate(config.proposers)
-        )
-    )
-
-
-def _own_name(names: Sequence[str], at: int) -> str:
-    """Return `optuna`, or `optuna-2` for the second of that name."""
-    earlier = names[:at].count(names[at])
-    return names[at] if not earlier else f"{names[at]}-{earlier + 1}"
 
 
 def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
