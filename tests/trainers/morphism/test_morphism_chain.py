@@ -44,6 +44,9 @@ def test_any_donor_becomes_any_child_and_trains_on(bench, data):
     slots = {n for n in state.tensors if n.startswith("optimizer.")}
     names = [n for n, _ in model.named_parameters()]
     assert slots == {f"optimizer.{n}.{s}" for n in names for s in ("step", "exp_avg", "exp_avg_sq")}
+    storages = [t.untyped_storage().data_ptr() for t in state.tensors.values()]
+    assert len(set(storages)) == len(storages)
+    assert all(t.is_contiguous() for t in state.tensors.values())
     assert all(torch.isfinite(t).all() for t in state.tensors.values())
     assert all((state.tensors[n] >= 0).all() for n in slots if n.endswith("exp_avg_sq"))
     optimizer = bench.optimizer(model, state)
