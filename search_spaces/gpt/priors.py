@@ -38,7 +38,7 @@ def step_law_learning_rate(*, parameters: int, tokens: int) -> float:
     >>> round(step_law_learning_rate(parameters=1_000_000_000, tokens=100_000_000_000), 5)
     0.00163
     """
-    return 1.79 * float(parameters) ** -0.713 * float(tokens) ** 0.307
+    return float(1.79 * parameters**-0.713 * tokens**0.307)
 
 
 def step_law_batch_tokens(*, tokens: int) -> float:
@@ -47,7 +47,7 @@ def step_law_batch_tokens(*, tokens: int) -> float:
     >>> round(step_law_batch_tokens(tokens=100_000_000_000))
     1110109
     """
-    return float(0.58 * float(tokens) ** 0.571)
+    return float(0.58 * tokens**0.571)
 
 
 def with_step_law(space: Space, genome: Genome, *, horizon_tokens: int) -> Genome:
