@@ -45,7 +45,7 @@ def step_law_batch_tokens(*, tokens: int) -> float:
     """Return the tokens of a batch, `0.58 D^0.571` (arXiv:2503.04715, eq. 1).
 
     >>> round(step_law_batch_tokens(tokens=100_000_000_000))
-    1110109
+    1107715
     """
     return float(0.58 * tokens**0.571)
 

@@ -92,14 +92,27 @@ def _shaped(space: Space, genome: Genome, layers: int, d_model: int) -> Genome |
 
 
 def _fill(space: Space, genome: Genome | None, parameters: int) -> Genome | None:
-    """Scale d_ff by the factor that meets the count: it is linear in d_ff."""
+    """Scale d_ff by the factor that meets the count: it is linear in d_ff.
+
+    Where a common step of all layers is too coarse, some layers get one more or one less.
+    """
     if genome is None:
         return None
     a = genome.architecture
     ffn = (3 if a.activation == "swiglu" else 2) * a.d_model * sum(a.d_ff)
     factor = (parameters - count_parameters(a) + ffn) / ffn
-    d_ff = tuple(nearest(item(space, "d_ff"), max(1.0, f * factor)) for f in a.d_ff)
-    return replaced(genome, {"d_ff": d_ff})
+    domain = item(space, "d_ff")
+    d_ff = [nearest(domain, max(1.0, f * factor)) for f in a.d_ff]
+    per_unit = ffn / sum(a.d_ff)
+    missing = (parameters - count_parameters(a) + ffn) / per_unit - sum(d_ff)
+    if abs(missing) * per_unit > NEAR_ENOUGH * parameters:
+        for i, width in enumerate(d_ff):
+            next_to = domain.at_least(width + 1) if missing > 0 else domain.at_most(width - 1)
+            step = 0 if next_to is None else int(next_to) - width  # type: ignore[arg-type]
+            if abs(missing - step) < abs(missing):
+                d_ff[i] += step
+                missing -= step
+    return replaced(genome, {"d_ff": tuple(d_ff)})
 
 
 def _strain(genome: Genome, original: Genome) -> float:
