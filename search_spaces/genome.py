@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -124,6 +124,6 @@ def _from_json(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, bool):
         if kind is int and isinstance(value, int):
             return value
-        if kind is float and isinstance(value, int | float) and math.isfinite(value):
+        if kind is float and isinstance(value, int | float) and abs(value) <= sys.float_info.max:
             return float(value)
     raise ValueError(f"{where} must be a finite {kind.__name__}, but got {value!r}.")

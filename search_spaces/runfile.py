@@ -119,7 +119,7 @@ def _float(gene: Gene, value: object) -> float:
     try:
         if isinstance(value, int | float | str) and not isinstance(value, bool):
             return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise _error(gene, "has numbers for bounds", value)
 

@@ -102,6 +102,13 @@ def test_logarithmic_integers_are_drawn_evenly_by_octave():
     assert len(octaves) == 6
 
 
+def test_the_lowest_of_coarse_logarithmic_steps_is_not_drawn_too_often():
+    domain, rng = Integer(32, 2048, step=32, log=True), np.random.default_rng(0)
+    draws = np.array([domain.sample(rng) for _ in range(5000)])
+    assert 0.05 < np.mean(draws == 32) < 0.15
+    assert np.median(draws) == pytest.approx(256, rel=0.15)
+
+
 def test_a_truth_value_is_not_a_number():
     assert not Choice((1, 2)).contains(True)
     assert not Integer(0, 1).contains(True)

@@ -41,6 +41,7 @@ def broken(path, value):
         (broken(["protocol", "beta1"], "0.9"), "protocol.beta1"),
         (broken(["protocol", "beta1"], float("nan")), "protocol.beta1"),
         (broken(["protocol", "beta1"], True), "protocol.beta1"),
+        (broken(["protocol", "beta1"], 10**400), "protocol.beta1"),
         (broken(["protocol", "optimizer"], "adam"), "protocol.optimizer"),
         (broken(["architecture", "num_layers"], 4.0), "architecture.num_layers"),
         (broken(["architecture", "qk_norm"], 1), "architecture.qk_norm"),
