@@ -209,6 +209,8 @@ def _grown(
         if name not in free:
             continue
         now, then = space.gene_value(genome, name), space.gene_value(goal, name)
+        if now == then:
+            continue
         best, low, high = genome, 0.0, 1.0
         for _ in range(HALVINGS):
             middle = (low + high) / 2
