@@ -49,7 +49,7 @@ def make_record(draft: Draft) -> MorphRecord:
     carried: list[str] = []
     new: list[str] = []
     kept = total = 0
-    for name, weight in draft.weights.items():
+    for name, weight in sorted(draft.weights.items()):  # whatever order the donor's tensors came in
         if not name.endswith("slopes"):  # a buffer, not a parameter
             total += weight.value.numel()
             kept += _count(weight)
