@@ -74,7 +74,8 @@ def open_draft(state: MemberState) -> Draft:
     _check_utilities(state)
     return Draft(
         architecture=state.architecture,
-        weights={name: donated(value, slots.get(name, {})) for name, value in values.items()},
+        # By name: what is drawn must not depend on the order that a donor's tensors came in.
+        weights={name: donated(values[name], slots.get(name, {})) for name in sorted(values)},
         head_utility=state.head_utility,
         ffn_utility=state.ffn_utility,
     )
