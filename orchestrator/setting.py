@@ -128,8 +128,8 @@ def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
         spec = CorpusSpec(
             sources=tuple(sources),
             tokenizer=section.tokenizer,
+            vocab_size=section.vocabulary or CorpusSpec.vocab_size,
             context_length=section.context_length,
-            **({} if section.vocabulary is None else {"vocab_size": section.vocabulary}),
         )
         corpus = prepare_corpus(spec, cache_directory() / "corpora")
         corpus.require_batch(config.population.interval_tokens)
@@ -246,7 +246,7 @@ def corpus_json(corpus: Corpus) -> dict[str, JSON]:
 def environment() -> dict[str, JSON]:
     """Return what another person needs to know of this machine and its packages."""
     packages = ("masga", "torch", "ray", "optuna", "nevergrad", "numpy")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in packages:
         try:
             versions[package] = metadata.version(package)
