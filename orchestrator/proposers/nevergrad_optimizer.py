@@ -37,11 +37,11 @@ class _Pending:
 class NevergradOptimizer:
     """Asks an optimizer, and tells it minus the gain of every observed genome.
 
-    A proposal is told as the point that was asked for: repair, and genes that are not free, are part
-    of the evaluation. Other genomes are told as points that were not asked for, where the optimizer
-    supports that. No more than `num_workers` asked points are ever without an answer, since some
-    optimizers wait for it for ever: beyond that number the oldest of them is proposed once more,
-    and a point whose member failed or was replaced is answered with the worst gain seen.
+    A proposal is told as the point that was asked for: repair, and genes that are not free, are
+    part of the evaluation. Other genomes are told as points that were not asked for, where the
+    optimizer supports that. No more than `num_workers` asked points are ever without an answer,
+    since some optimizers wait for it for ever: beyond that number the oldest of them is proposed
+    once more, and a point whose member failed or was replaced is answered with the worst gain seen.
     """
 
     def __init__(
@@ -74,11 +74,12 @@ class NevergradOptimizer:
         self._name, self._budget, self._num_workers = optimizer, budget, num_workers
         self._private = np.random.default_rng(0)
         self._pending: dict[int, _Pending] = {}
+        self._open: dict[str, Any] = {}  # asked points without an answer, oldest first, by uid
         self._early: list[Observation] = []
         self._worst_gain = 0.0
         self._optimizer: Any = None
         self.untold = 0
-        """Observations that the optimizer could not be told."""
+        """Observations that the optimizer could not be told, being points it did not ask for."""
         self.repeated = 0
         """Proposals of a point that was still out."""
         self.infeasible_asks = 0
@@ -92,14 +93,15 @@ class NevergradOptimizer:
             return
         for observation in observations:
             pending = self._pending.pop(observation.member, None)
-            is_ours = pending is not None and pending.genome == observation.genome
             if math.isfinite(observation.gain):
                 self._worst_gain = min(self._worst_gain, observation.gain)
-                if pending is not None and is_ours and self._answer(pending, observation.gain):
-                    continue
-                self._tell_not_asked(observation)
+                is_answer = pending is not None and pending.genome == observation.genome
+                if pending is not None and is_answer and pending.candidate.uid in self._open:
+                    self._answer(pending.candidate, observation.gain)
+                else:
+                    self._tell_not_asked(observation)
             if pending is not None:
-                self._answer(pending, self._worst_gain)
+                self._give_up(pending.candidate)
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Ask the optimizer for the free genes; see `Proposer.propose`.
@@ -114,14 +116,14 @@ class NevergradOptimizer:
             early, self._early = tuple(self._early), []
             self.observe(early)
         if (stale := self._pending.pop(request.member, None)) is not None:
-            self._answer(stale, self._worst_gain)
+            self._give_up(stale.candidate)
         for attempt in range(ASKS):
             candidate, proposed = self._ask()
             try:
                 genome = child_of(self._space, request.donor, proposed, free=request.free)
             except InfeasibleGenome:
                 self.infeasible_asks += 1
-                self._answer(_Pending(candidate, request.donor), self._worst_gain)
+                self._give_up(candidate)
                 if attempt == ASKS - 1:
                     raise
             else:
@@ -129,23 +131,25 @@ class NevergradOptimizer:
                 return genome
         raise AssertionError("the loop returns or raises")
 
-    def _answer(self, pending: _Pending, gain: float) -> bool:
-        """Tell an asked point, unless it is out elsewhere too or has been told; say if it is done."""
-        if any(other.candidate is pending.candidate for other in self._pending.values()):
-            return False
+    def _answer(self, candidate: Any, gain: float) -> None:
+        del self._open[candidate.uid]
         with self._alone():
-            self._optimizer.tell(pending.candidate, -gain)
-        return True
+            self._optimizer.tell(candidate, -gain)
+
+    def _give_up(self, candidate: Any) -> None:
+        """Answer a point that nobody will observe any more, if it has no answer."""
+        is_elsewhere = any(other.candidate is candidate for other in self._pending.values())
+        if candidate.uid in self._open and not is_elsewhere:
+            self._answer(candidate, self._worst_gain)
 
     def _ask(self) -> tuple[Any, dict[str, Any]]:
         from orchestrator.proposers.nevergrad_parametrization import (  # noqa: PLC0415 - heavy
             values_to_coordinates,
         )
 
-        out = {id(pending.candidate): pending.candidate for pending in self._pending.values()}
-        if len(out) >= self._optimizer.num_workers:
+        if len(self._open) >= self._optimizer.num_workers:
             self.repeated += 1
-            oldest = next(iter(out.values()))
+            oldest = next(iter(self._open.values()))
             return oldest, values_to_coordinates(self._space, oldest.value)
         with self._alone():
             try:
@@ -157,12 +161,11 @@ class NevergradOptimizer:
                     f"{self._optimizer.num_ask} (budget {self._budget}): {error!r}. Raise "
                     f"`budget`, or choose another optimizer."
                 ) from error
+        self._open[candidate.uid] = candidate
         return candidate, values_to_coordinates(self._space, candidate.value)
 
     def _tell_not_asked(self, observation: Observation) -> None:
-        from nevergrad.common.errors import TellNotAskedNotSupportedError  # noqa: PLC0415
-
-        from orchestrator.proposers.nevergrad_parametrization import (  # noqa: PLC0415
+        from orchestrator.proposers.nevergrad_parametrization import (  # noqa: PLC0415 - heavy
             genome_to_values,
         )
 
@@ -171,7 +174,7 @@ class NevergradOptimizer:
             candidate = self._optimizer.parametrization.spawn_child(new_value=values)
             try:
                 self._optimizer.tell(candidate, -observation.gain)
-            except TellNotAskedNotSupportedError:
+            except Exception:  # noqa: BLE001 - TellNotAskedNotSupportedError, or what a wrapped library raises
                 self.untold += 1
 
     def _make(self, *, seed: int) -> Any:

@@ -82,6 +82,11 @@ def values_to_coordinates(space: Space, values: Mapping[str, Any]) -> dict[str, 
             f"{sorted(choices)}, but got {len(positions)} numbers and the keys {sorted(values)}. "
             f"Use a parametrization made for this space."
         )
+    if not np.isfinite(positions).all():
+        raise ValueError(
+            f"The numbers of a parametrization must be finite, but got {positions.tolist()}. "
+            f"Choose an optimizer that stays finite on a bounded space."
+        )
     return {
         **{name: domain.values[int(values[name])] for name, domain in choices.items()},
         **{

@@ -150,12 +150,11 @@ def test_missing_packages_are_named(monkeypatch):
 
 
 def test_nevergrad_is_told_of_foreign_genomes_or_counts_them():
-    for name, supports in (("DE", True), ("RandomSearch", True), ("Cobyla", False)):
+    for name, supports in (("DE", True), ("RandomSearch", True), ("EDA", False)):
         proposer = NevergradOptimizer(SPACE, optimizer=name, budget=50, num_workers=4)
         early = SPACE.sample(np.random.default_rng(0))
         child = proposer.propose(request(), generator(0, "p", 1, 0))
         proposer.observe((seen(0, child, 1.0), seen(1, early, 0.5)))
-        assert proposer._optimizer.num_tell == 1 + supports
         assert proposer.untold == 1 - supports
 
 
@@ -166,7 +165,7 @@ def test_nevergrad_is_told_what_was_seen_before_its_first_proposal():
     assert proposer._optimizer.num_tell_not_asked == 1
 
 
-@pytest.mark.parametrize("name", ["Cobyla", "SPSA"])
+@pytest.mark.parametrize("name", ["NelderMead", "SQP"])
 def test_optimizers_that_take_one_point_at_a_time_do_not_hang(name):
     proposer = NevergradOptimizer(SPACE, optimizer=name, budget=50, num_workers=8)
     for generation in range(1, 4):
@@ -174,9 +173,10 @@ def test_optimizers_that_take_one_point_at_a_time_do_not_hang(name):
             proposer.propose(request(m, generation=generation), generator(0, "p", generation, m))
             for m in range(3)
         ]
-        assert proposer._optimizer.num_ask - proposer._optimizer.num_tell == 1
+        assert len(proposer._open) == 1
         proposer.observe(tuple(seen(m, child, 0.1 * m) for m, child in enumerate(children)))
-        assert proposer._optimizer.num_ask == proposer._optimizer.num_tell == generation
+        assert not proposer._open
+    assert proposer._optimizer.num_ask == 3
     assert proposer.repeated == 6
 
 
@@ -195,7 +195,7 @@ def test_a_waiting_optimizer_does_not_keep_the_process_alive():
         "from orchestrator.proposers import NevergradOptimizer, ProposalRequest as R;"
         "from orchestrator.randomness import generator as g;"
         "from search_spaces.gpt.space import GPT as S; d = S.default();"
-        "p = NevergradOptimizer(S, optimizer='Cobyla', budget=9);"
+        "p = NevergradOptimizer(S, optimizer='NelderMead', budget=9);"
         "p.propose(R(generation=1, member=0, donor=d, replaced=d, free=S.names), g(0, 'p', 1, 0))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
