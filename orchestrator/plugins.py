@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from orchestrator.selection import SelectionPolicy
     from search_spaces.space import Space
 
+Plugin = Callable[..., Any]
+"""A class: what it takes by keyword are its parameters."""
 PROPOSERS_ARE_GIVEN = frozenset({"space"})
 
 
@@ -64,7 +67,11 @@ def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedP
     Raises:
         UserError: Names or parameters are wrong, those that only the proposer itself can check too.
     """
-    from orchestrator.proposers import PROPOSERS, WeightedProposers  # noqa: PLC0415 - optuna
+    from orchestrator.proposers import (  # noqa: PLC0415 - only who builds needs it
+        PROPOSERS,
+        WeightedProposer,
+        WeightedProposers,
+    )
 
     made = []
     for at, config in enumerate(configs):
@@ -76,14 +83,16 @@ def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedP
             where=f"proposers[{at}]",
             given={"space": space},
         )
-        made.append((config.proposer, proposer, config.weight))
-    return WeightedProposers(made)
+        before = sum(earlier.proposer == config.proposer for earlier in configs[:at])
+        name = config.proposer if not before else f"{config.proposer}-{before + 1}"
+        made.append(WeightedProposer(name=name, proposer=proposer, weight=config.weight))
+    return WeightedProposers(tuple(made))
 
 
 def check_plugin(
     name: str,
     parameters: Mapping[str, JSON],
-    registry: Mapping[str, type],
+    registry: Mapping[str, Plugin],
     *,
     kind: str,
     given: frozenset[str] = frozenset(),
@@ -106,7 +115,7 @@ def check_plugin(
         _construct(found, values, name=name)
 
 
-def plugin_class(name: str, registry: Mapping[str, type], *, kind: str) -> type:
+def plugin_class(name: str, registry: Mapping[str, Plugin], *, kind: str) -> Plugin:
     """Return the class of a built-in name or import path.
 
     Raises:
@@ -124,33 +133,36 @@ def plugin_class(name: str, registry: Mapping[str, type], *, kind: str) -> type:
         found = getattr(importlib.import_module(path), class_name)
     except (ImportError, AttributeError, ValueError, SyntaxError) as error:
         found, told = None, f"`{name}` ({error})"
-    if not isinstance(found, type):
+    if not callable(found):
         remedy = "Check the spelling; the module must be installed or on PYTHONPATH."
         raise LawsBroken(Mistake(key=(kind,), law=law, found=told, remedy=remedy))
-    return found
+    plugin: Plugin = found
+    return plugin
 
 
-def parameter_types(found: type, given: frozenset[str] = frozenset()) -> dict[str, Any]:
+def parameter_types(found: Plugin, given: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return the types of a constructor's arguments by name, less those that are given.
 
-    Raises:
-        NameError: A type is known to type checkers only, so that nothing can be checked by it.
+    Any stands for a type that only type checkers know: the constructor itself checks the value.
     """
-    module = vars(sys.modules[found.__module__])
+    module = dict(vars(sys.modules[found.__module__]))
     types = {}
     for name, argument in inspect.signature(found).parameters.items():
         if name in given or argument.kind in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL):
             continue
         written = argument.annotation
-        # an annotation as its own module would read it
-        types[name] = eval(written, dict(module)) if isinstance(written, str) else written  # noqa: S307
+        try:
+            # an annotation as its own module would read it
+            types[name] = eval(written, module) if isinstance(written, str) else written  # noqa: S307
+        except NameError:
+            types[name] = Any
     return types
 
 
 def _made(
     name: str,
     parameters: Mapping[str, JSON],
-    registry: Mapping[str, type],
+    registry: Mapping[str, Plugin],
     *,
     kind: str,
     where: str,
@@ -174,7 +186,7 @@ def _made(
 
 
 def _checked(
-    found: type, parameters: Mapping[str, JSON], given: frozenset[str], *, name: str
+    found: Plugin, parameters: Mapping[str, JSON], given: frozenset[str], *, name: str
 ) -> dict[str, Any]:
     types = parameter_types(found, given)
     values: dict[str, Any] = {}
@@ -198,18 +210,23 @@ def _checked(
     return values
 
 
-def _construct(found: type, values: Mapping[str, Any], *, name: str) -> Any:
+def _construct(found: Plugin, values: Mapping[str, Any], *, name: str) -> Any:
     try:
         return found(**values)
-    except UserError as error:
-        told = Mistake(law=error.law, found=error.found, remedy=error.remedy)
-        raise LawsBroken(told) from None
     except (TypeError, ValueError) as error:
-        law, _, rest = str(error).partition(", but got ")
+        raise LawsBroken(_refusal(error, values, name=name)) from None
+
+
+def _refusal(error: Exception, values: Mapping[str, Any], *, name: str) -> Mistake:
+    """Take apart a message of the form `law, but got facts. Remedy`, or quote another one."""
+    law, but_got, rest = str(error).partition(", but got ")
+    if but_got:
         fact, _, remedy = rest.partition(". ")
-        told = Mistake(
-            law=f"`{name}`: {law}",
-            found=fact.removesuffix(".") or "these parameters",
-            remedy=remedy or "Check its parameters.",
-        )
-        raise LawsBroken(told) from None
+        law = f"`{name}`: {law}"
+    else:
+        told, _, remedy = str(error).partition(". ")
+        written = ", ".join(f"{k}={v!r}" for k, v in values.items() if isinstance(v, str | int))
+        fact = f"{written or 'none'} ({told.removesuffix('.')})"
+        law = f"`{name}` must accept its parameters"
+    remedy = remedy or "Check its parameters."
+    return Mistake(law=law, found=fact.removesuffix("."), remedy=remedy)

@@ -22,7 +22,8 @@ from pydantic import (
 from orchestrator.events import JSON  # noqa: TC001 - pydantic reads it at run time
 from orchestrator.horizon import ESTIMATORS
 from orchestrator.mistakes import LawsBroken, Mistake
-from orchestrator.plugins import check_plugin
+from orchestrator.plugins import PROPOSERS_ARE_GIVEN, check_plugin
+from orchestrator.proposers import PROPOSERS
 from orchestrator.quantities import parse_bytes, parse_count
 from orchestrator.run_laws import broken_laws
 from orchestrator.selection import POLICIES
@@ -223,6 +224,13 @@ class ProposerConfig(_Section):
     def parameters(self) -> dict[str, JSON]:
         """The proposer's own parameters, as written."""
         return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _proposer_exists(self) -> Self:
+        check_plugin(
+            self.proposer, self.parameters, PROPOSERS, kind="proposer", given=PROPOSERS_ARE_GIVEN
+        )
+        return self
 
 
 class FreezeConfig(_Section):

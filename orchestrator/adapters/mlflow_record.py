@@ -147,7 +147,7 @@ class _Writer:
         names = [batch.name for batch in list(self._pending)]
         if self._unended:
             names.append("the summary")
-        return ", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]} ({len(names)})"
+        return ", ".join(names) if len(names) <= 4 else f"{names[0]} to {names[-1]} ({len(names)})"
 
     def take(self, event: Event) -> None:
         self._story.add(event)
@@ -182,6 +182,8 @@ class _Writer:
         self._unended = True
         self.flush()
         if self._pending or self._client is None:
+            self.flush()  # once more: what failed may have passed
+        if self._pending or self._client is None:
             return
         story = self._story
         try:
@@ -198,7 +200,7 @@ class _Writer:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
-        self.error = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        self.error = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         # a call that failed may have been carried out: ask the store before the next one
         self._recorded = None
 
@@ -266,8 +268,8 @@ def open_client(uri: str) -> Any:
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - seconds, and after the environment
 
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
+    for logger in ("mlflow", "alembic", "urllib3"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=uri)
 
 
