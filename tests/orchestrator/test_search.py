@@ -120,9 +120,7 @@ def test_only_free_genes_change(tmp_path, simulation, rules):
     assert changed["protocol"]
 
 
-def test_a_failed_member_is_replaced_and_the_population_never_shrinks(
-    tmp_path, simulation, rules
-):
+def test_a_failed_member_is_replaced_and_the_population_never_shrinks(tmp_path, simulation, rules):
     def fails(task):
         return task.member == 2 and task.generation == 1
 
