@@ -95,6 +95,10 @@ class Reported:
     """Wall time of the interval: training and evaluation."""
     adoption_seconds: float = aside()
     """Wall time to obtain, rebuild and morph the state before training."""
+    cpu_seconds: float = aside()
+    """Processor time of the interval, of all threads."""
+    finished_at: float = aside()
+    """Seconds since the epoch, by the worker's clock."""
     worker: int = aside()
     origin: str = aside()
     """Where the state came from: `fresh`, `live` memory, object `store`, `checkpoint`."""

@@ -39,7 +39,7 @@ def breed(
     records: Sequence[MemberRecord],
     due: Sequence[MemberRecord],
     policy: SelectionPolicy,
-    proposers: WeightedProposers,
+    proposers: WeightedProposers | None,
     space: Space,
     free: frozenset[str],
     generation: int,
@@ -78,22 +78,23 @@ def breed(
             case ReplaceBy(donor=donor, protocol_of=protocol_of, explore=explore):
                 parent = by_member[donor].outcome
                 assert parent is not None
-                name, genome = None, parent.life.genome
+                name: str | None = None
+                genome = parent.life.genome
                 if protocol_of is not None:
                     lender = by_member[protocol_of].outcome
                     assert lender is not None
                     genome = replace(genome, protocol=lender.life.genome.protocol)
                 if explore:
-                    name, genome = proposers.propose(
-                        ProposalRequest(
-                            generation=number,
-                            member=record.member,
-                            donor=genome,
-                            replaced=outcome.life.genome,
-                            free=free,
-                        ),
-                        draw,
+                    assert proposers is not None
+                    request = ProposalRequest(
+                        generation=number,
+                        member=record.member,
+                        donor=genome,
+                        replaced=outcome.life.genome,
+                        free=free,
                     )
+                    proposal = proposers.propose_by(request, draw)
+                    name, genome = proposal.proposer, proposal.genome
                 children.append(
                     Child(
                         member=record.member,

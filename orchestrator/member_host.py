@@ -140,7 +140,7 @@ class MemberHost:
     def _train(self, task: Train, progress: Callable[[Progress], None] | None) -> Reported:
         started = time.perf_counter()
         adopted = self._adopt(task)
-        ready = time.perf_counter()
+        ready, cpu = time.perf_counter(), time.process_time()
         member = adopted.member
         interval = member.train(task.tokens, progress=progress)
         report = self._report(task, adopted, interval)
@@ -148,6 +148,8 @@ class MemberHost:
             report,
             seconds=time.perf_counter() - ready,
             adoption_seconds=ready - started,
+            cpu_seconds=time.process_time() - cpu,
+            finished_at=time.time(),
             worker=self._worker,
             origin=adopted.origin,
         )
@@ -245,6 +247,8 @@ class MemberHost:
             utilities=_utilities(member.state()),
             seconds=0.0,
             adoption_seconds=0.0,
+            cpu_seconds=0.0,
+            finished_at=0.0,
             worker=self._worker,
             origin=adopted.origin,
         )

@@ -42,7 +42,8 @@ class Rules:
     first_origin: str
     """Which prior the first genomes were drawn from."""
     policy: SelectionPolicy
-    proposers: WeightedProposers
+    proposers: WeightedProposers | None
+    """None: a population of one, in which nobody can be replaced."""
     fitness: FitnessRule
 
     def free_genes(self, generation: int) -> frozenset[str]:

@@ -124,7 +124,8 @@ class Search:
         events: list[Event] = [*reports, *map(self._take, reports)]
         events += self._close_generations()
         due = [self._records[report.member] for report in reports]
-        self._rules.proposers.observe(observations(population=self.records, due=due))
+        if self._rules.proposers is not None:
+            self._rules.proposers.observe(observations(population=self.records, due=due))
         going_on = [r for r in due if r.order.generation + 1 < self._rules.generations]
         if self._stopping is None and going_on:
             events += self._order(going_on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,15 +14,16 @@ import torch
 
 from orchestrator.errors import UserError
 from orchestrator.fitness import FitnessRule
-from orchestrator.horizon import ESTIMATORS
-from orchestrator.plugins import make_policy, make_proposers
+from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
+from search_spaces.domains import Simplex
 from search_spaces.errors import SpaceError
 from search_spaces.gpt.cost import flops_per_token
+from search_spaces.gpt.priors import first_generation
+from search_spaces.limits import Limits
 from search_spaces.loading import load_space
-from search_spaces.priors import first_generation
-from search_spaces.space import Limits
+from search_spaces.runfile import space_from_json
 from trainers.data import CorpusError, CorpusSpec, SourceSpec, prepare_corpus, resolve_named
 from trainers.settings import TrainerSettings
 
@@ -82,9 +83,9 @@ def prepare(config: RunConfig) -> Setting:
         first_genomes=first,
         first_origin=config.space.first_generation,
         policy=make_policy(config.selection),
-        proposers=make_proposers(config.proposers, space),
+        proposers=make_proposers(config.proposers, space) if config.proposers else None,
         fitness=FitnessRule(
-            horizon=ESTIMATORS[config.fitness.horizon](),
+            horizon=make_estimator(config.fitness),
             nats_per_gflop_per_token=config.fitness.nats_per_gflop,
         ),
     )
@@ -135,23 +136,25 @@ def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
 def _space(config: RunConfig, corpus: Corpus) -> Space:
     limits = config.space.limits
     try:
-        return (
+        space = (
             load_space(config.space.name)
             .with_constants(vocab_size=corpus.vocab_size, context_length=corpus.context_length)
-            .with_sources(corpus.num_sources)
-            .narrowed_by_json(config.space.genes)
-            .limited(
-                Limits(
-                    max_parameters=limits.parameters,
-                    max_flops_per_token=limits.flops_per_token,
-                    max_memory_bytes=limits.memory,
-                )
+            .narrowed(data_mix=Simplex(corpus.num_sources))
+        )
+        space = space_from_json(space, config.space.genes).limited(
+            Limits(
+                max_parameters=limits.parameters,
+                max_flops_per_token=limits.flops_per_token,
+                max_memory_bytes=limits.memory,
+                micro_batch_tokens=config.training.micro_batch_tokens,
             )
         )
+        space.default()  # law against limit: said before anything is started
     except SpaceError as error:
         raise UserError(
-            where=error.where, law=error.law, found=error.found, remedy=error.remedy
+            where="space", law=error.law, found=error.found, remedy=error.remedy
         ) from error
+    return space
 
 
 def _first_guess(config: RunConfig) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from orchestrator.randomness import generator
 from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.genome import genome_to_json
 from search_spaces.gpt.cost import count_parameters
-from search_spaces.sizing import resize_to_parameters
+from search_spaces.gpt.resize import resize_to_parameters
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainers.serialisation import (
-    JSON,
     deserialise,
     serialise,
     state_from_json,
@@ -26,6 +25,7 @@ from trainers.serialisation import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from search_spaces.genome import Json
     from trainers.state import MemberState
 
 FORMAT = "masga-member-1"
@@ -50,7 +50,7 @@ class CheckpointDamaged(Exception):  # noqa: N818 (a state of the file, named as
 
 
 def write_checkpoint(
-    directory: Path, state: MemberState, extra: Mapping[str, JSON] | None = None
+    directory: Path, state: MemberState, extra: Mapping[str, Json] | None = None
 ) -> None:
     """Write a checkpoint, or replace the one that is there.
 
@@ -67,7 +67,7 @@ def write_checkpoint(
     for piece in pieces:
         digest.update(piece)
     tensors = directory / f"tensors-{digest.hexdigest()[:16]}.safetensors"
-    body: dict[str, JSON] = {
+    body: dict[str, Json] = {
         "format": FORMAT,
         "tensors": tensors.name,
         "tensors_sha256": digest.hexdigest(),
@@ -91,7 +91,7 @@ def write_checkpoint(
             old.unlink(missing_ok=True)
 
 
-def read_checkpoint(directory: Path) -> tuple[MemberState, dict[str, JSON]]:
+def read_checkpoint(directory: Path) -> tuple[MemberState, dict[str, Json]]:
     """Read a checkpoint and what was kept with it.
 
     Raises:
@@ -124,7 +124,7 @@ def read_checkpoint(directory: Path) -> tuple[MemberState, dict[str, JSON]]:
         raise CheckpointDamaged(path, str(error)) from error
 
 
-def _digest(body: dict[str, JSON]) -> str:
+def _digest(body: dict[str, Json]) -> str:
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -164,9 +164,7 @@ class Member:
             **asdict(fields),
         )
 
-    def train(
-        self, tokens: int, *, progress: Callable[[Progress], None] | None = None
-    ) -> Interval:
+    def train(self, tokens: int, *, progress: Callable[[Progress], None] | None = None) -> Interval:
         """Train exactly `tokens` tokens, or less if the loss or the gradient stops being finite.
 
         A failure leaves the weights, the optimizer and the position as they were before the bad step.

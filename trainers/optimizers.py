@@ -109,7 +109,9 @@ class UpdateRule:
         }
         # torch's SGD knows coupled decay only, which would pass through its momentum.
         self._decayed_by_hand = [
-            (group.multiplier, tensors) for group, tensors in by_rule.get("sgd", []) if group.decayed
+            (group.multiplier, tensors)
+            for group, tensors in by_rule.get("sgd", [])
+            if group.decayed
         ]
         self.fresh_slots: tuple[str, ...] = self._fill_slots(slots or {})
 
@@ -190,9 +192,7 @@ def _find_slots(
     return usable if len(usable) == len(found) else None
 
 
-def _group(
-    parameters: Mapping[str, Tensor], protocol: Protocol
-) -> dict[_Group, tuple[str, ...]]:
+def _group(parameters: Mapping[str, Tensor], protocol: Protocol) -> dict[_Group, tuple[str, ...]]:
     multipliers: dict[Kind, float] = {
         "attention": protocol.attention_lr_multiplier,
         "ffn": protocol.ffn_lr_multiplier,

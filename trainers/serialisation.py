@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from search_spaces.gpt.architecture import Architecture
-from search_spaces.gpt.protocol import Protocol
+from search_spaces.genome import Genome, genome_from_json, genome_to_json
 from trainers.state import MemberState, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+    from search_spaces.genome import Json
+
 Buffer = bytes | bytearray | memoryview
 
 _DTYPES = {
@@ -39,6 +39,11 @@ _DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+_MEASURED = tuple(
+    field.name
+    for field in fields(MemberState)
+    if field.name not in {"architecture", "protocol", "position", "tensors"}
+)
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
@@ -125,38 +130,39 @@ def deserialise(buffer: Buffer) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, metadata
 
 
-def state_to_json(state: MemberState) -> dict[str, JSON]:
+def state_to_json(state: MemberState) -> dict[str, Json]:
     """Return all of a state but its tensors."""
-    return {
-        field.name: (
-            asdict(value)
-            if isinstance(value := getattr(state, field.name), Architecture | Protocol | Position)
-            else value
-        )
-        for field in fields(state)
-        if field.name != "tensors"
-    }
+    genome = Genome(architecture=state.architecture, protocol=state.protocol)
+    rest: dict[str, Json] = {name: _plain(getattr(state, name)) for name in _MEASURED}
+    return {**genome_to_json(genome), "position": asdict(state.position), **rest}
 
 
 def state_from_json(document: dict[str, Any], tensors: dict[str, Tensor]) -> MemberState:
     """Return the state that `state_to_json` has written, with its tensors.
 
     Raises:
-        ValueError: a field is missing or unknown.
+        ValueError: a field is missing or unknown, or a gene has the wrong type.
     """
-    values = {name: _frozen(value) for name, value in document.items()}
+    if document.keys() != (expected := {"architecture", "protocol", "position", *_MEASURED}):
+        odd = sorted(document.keys() ^ expected)
+        raise ValueError(f"A state must have exactly the fields of MemberState, but differs in {odd}.")
+    genome = genome_from_json({half: document[half] for half in ("architecture", "protocol")})
     try:
-        return MemberState(
-            **{
-                **values,
-                "architecture": Architecture(**values["architecture"]),
-                "protocol": Protocol(**values["protocol"]),
-                "position": Position(**values["position"]),
-                "tensors": tensors,
-            }
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"A state must have exactly the fields of MemberState: {error}.") from error
+        position = Position(**_frozen(document["position"]))
+    except TypeError as error:
+        raise ValueError(f"A position must have the fields of Position: {error}.") from error
+    return MemberState(
+        architecture=genome.architecture,
+        protocol=genome.protocol,
+        position=position,
+        tensors=tensors,
+        **{name: _frozen(document[name]) for name in _MEASURED},
+    )
+
+
+def _plain(value: Any) -> Json:
+    """Turn tuples into lists, as JSON gives them back."""
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
 
 
 def _frozen(value: Any) -> Any:

@@ -71,9 +71,7 @@ def plan_interval(
     cuts = sorted({start, end} | {cut for cut in doublings if start < cut < end})
     steps: list[Step] = []
     for first, last in itertools.pairwise(cuts):
-        length = sequence_length_at(
-            first / horizon_tokens, protocol, context_length=context_length
-        )
+        length = sequence_length_at(first / horizon_tokens, protocol, context_length=context_length)
         batch_tokens = batch_tokens_at(first / horizon_tokens, protocol)
         position = first
         for windows in split_evenly(

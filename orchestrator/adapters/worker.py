@@ -143,6 +143,8 @@ def _given_up(task: Train, lost: int, worker: int) -> Reported:
         utilities=None,
         seconds=0.0,
         adoption_seconds=0.0,
+        cpu_seconds=0.0,
+        finished_at=time.time(),
         worker=worker,
         origin="fresh",
     )

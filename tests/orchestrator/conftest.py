@@ -10,16 +10,16 @@ from orchestrator.event_log import EventLog, read_log
 from orchestrator.events import Assessed, Reported
 from orchestrator.fitness import FitnessRule
 from orchestrator.journal import Journal
-from orchestrator.proposers import PROPOSERS, WeightedProposers
+from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
 from orchestrator.search import Search
 from orchestrator.selection import Truncation
 from orchestrator.tasks import Train
 from search_spaces.gpt.cost import count_parameters, flops_per_token
+from search_spaces.gpt.priors import first_generation
 from search_spaces.gpt.space import GPT
-from search_spaces.priors import first_generation
-from search_spaces.space import Limits
+from search_spaces.limits import Limits
 
 
 def make_rules(*, members=6, generations=5, proposers=None, **changes):
@@ -50,8 +50,9 @@ def make_rules(*, members=6, generations=5, proposers=None, **changes):
         ),
         first_origin="uniform",
         policy=Truncation(),
-        proposers=proposers
-        or WeightedProposers([("mutation", PROPOSERS["mutation"](space), 1.0)]),
+        proposers=proposers or WeightedProposers(
+            (WeightedProposer(name="mutation", proposer=PROPOSERS["mutation"](space), weight=1.0),)
+        ),
         fitness=FitnessRule(),
     )
     return replace(rules, **changes)
@@ -70,6 +71,7 @@ def answer(task, *, fails=lambda task: False):
             losses=(1.0, 1.25),
             nats_per_token=1.125,
             bits_per_byte=1.5,
+            seconds=0.0,
         )
     draw = np.random.default_rng(int(hashlib.sha256(task.digest.encode()).hexdigest()[:8], 16))
     quality = abs(np.log(task.genome.protocol.learning_rate / 3e-3)) * 0.1
@@ -94,6 +96,8 @@ def answer(task, *, fails=lambda task: False):
         utilities=None,
         seconds=0.0,
         adoption_seconds=0.0,
+        cpu_seconds=0.0,
+        finished_at=0.0,
         worker=0,
         origin="fresh",
     )

@@ -48,6 +48,8 @@ EVENTS = [
         utilities={"heads": [[0.1]]},
         seconds=1.5,
         adoption_seconds=0.01,
+        cpu_seconds=0.0,
+        finished_at=0.0,
         worker=0,
         origin="fresh",
     ),

@@ -42,7 +42,10 @@ class FakeCorpus:
             FakeBatch(
                 self.batch(
                     Position(tokens=10_000_000 + 1_000 * i, windows=(0,), steps=0),
-                    seed=len(split), sequences=sequences, length=self.context_length, mix=(1.0,),
+                    seed=len(split),
+                    sequences=sequences,
+                    length=self.context_length,
+                    mix=(1.0,),
                 )[0],
                 2 * sequences * self.context_length,
             )

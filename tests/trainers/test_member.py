@@ -186,15 +186,15 @@ def test_micro_batches_change_little(make_member, settings):
     parts.train(INTERVAL)
     for name, tensor in whole.state().tensors.items():
         torch.testing.assert_close(tensor, parts.state().tensors[name], atol=2e-4, rtol=2e-3)
-    assert whole.state().head_utility[0] == pytest.approx(
-        parts.state().head_utility[0], rel=1e-2
-    )
+    assert whole.state().head_utility[0] == pytest.approx(parts.state().head_utility[0], rel=1e-2)
 
 
 def test_flops_charge_measurement_and_muon(make_member, settings):
     quiet = make_member(run=settings(utility_every=0)).train(INTERVAL).flops
     assert quiet < make_member(run=settings(utility_every=4)).train(INTERVAL).flops
-    assert quiet < make_member(optimizer="muon", run=settings(utility_every=0)).train(INTERVAL).flops
+    assert (
+        quiet < make_member(optimizer="muon", run=settings(utility_every=0)).train(INTERVAL).flops
+    )
 
 
 def test_progress_is_told_after_every_step(make_member):
