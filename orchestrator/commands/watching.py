@@ -48,20 +48,27 @@ def watch(
         search((audience,))
     except KeyboardInterrupt:
         audience.close()
-        print(f"masga: stopped; go on with: {again}", file=sys.stderr)
+        told = f"stopped; go on with: {again}" if _has_begun(directory) else "stopped at the start"
+        print(f"masga: {told}", file=sys.stderr)
         return 130
     except Exception as error:
         audience.close()
         if isinstance(error, UserError):
             raise
         code = exit_code(error, directory=directory)
-        print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
+        if _has_begun(directory):
+            print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
         return code
     audience.close()
     console.print(summary(display.story, _places(directory, record)), highlight=False)
     if record is not None and record.lost:
         print(f"masga: {record.lost}", file=sys.stderr)
     return 0
+
+
+def _has_begun(directory: Path) -> bool:
+    log = directory / LOG_NAME
+    return log.exists() and log.stat().st_size > 0
 
 
 def _places(directory: Path, record: MlflowRecord | None) -> Places:

@@ -22,7 +22,7 @@ def driver(monkeypatch):
 
     def run_search(config, directory, *, observers):
         fake.calls.append(("search", config, directory))
-        (directory / "events.jsonl").write_text("")
+        (directory / "events.jsonl").write_text("{}")
         fake.act(observers)
 
     def resume_search(directory, *, observers):
