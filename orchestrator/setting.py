@@ -24,7 +24,14 @@ from search_spaces.gpt.priors import first_generation
 from search_spaces.limits import Limits
 from search_spaces.loading import load_space
 from search_spaces.runfile import space_from_json
-from trainers.data import CorpusError, CorpusSpec, SourceSpec, prepare_corpus, resolve_named
+from trainers.data import (
+    SPLITS,
+    CorpusError,
+    CorpusSpec,
+    SourceSpec,
+    prepare_corpus,
+    resolve_named,
+)
 from trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
@@ -217,6 +224,23 @@ def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
         heldout_batches=training.heldout_batches,
         micro_batch_tokens=training.micro_batch_tokens,
     )
+
+
+def corpus_json(corpus: Corpus) -> dict[str, JSON]:
+    """Return what identifies the corpus and how much of it is where, for the log."""
+    manifest = corpus.manifest
+    return {
+        "digest": corpus.digest,
+        "sources": [
+            {"name": s.name, "licence": s.licence, "content_sha256": s.content_sha256}
+            for s in manifest.sources
+        ],
+        "vocab_size": corpus.vocab_size,
+        "context_length": corpus.context_length,
+        "documents": {split: manifest.documents(split) for split in SPLITS},
+        "tokens": {split: manifest.tokens(split) for split in SPLITS},
+        "text_bytes": {split: manifest.text_bytes(split) for split in SPLITS},
+    }
 
 
 def environment() -> dict[str, JSON]:

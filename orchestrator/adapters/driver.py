@@ -18,7 +18,7 @@ from orchestrator.observers import Audience
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import check_writable
 from orchestrator.search import Search
-from orchestrator.setting import Setting, prepare
+from orchestrator.setting import Setting, corpus_json, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +101,7 @@ def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer
             started = SearchStarted(
                 run=config.deciding(),
                 space=setting.rules.space.to_json(),
-                corpus=setting.corpus.manifest_json(),
+                corpus=corpus_json(setting.corpus),
                 horizon_tokens=setting.settings.horizon_tokens,
                 generations=setting.rules.generations,
                 environment={"run": config.beside(), **setting.environment},
@@ -218,7 +218,7 @@ def _tune(
             name="workers",
             storage_path=str(storage.resolve()),
             failure_config=tune.FailureConfig(max_failures=20),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # ours are enough
             verbose=0,
         ),
     )

@@ -1,9 +1,9 @@
 """Which layer of the donor becomes which layer of the child: the alignment that loses least.
 
 Layers keep their order. All layers of the shorter network are matched. Among these alignments the
-chosen one loses the least usefulness (dropped layers, pruned parts of matched ones), then has the
-least change of shape, then places new or dropped layers last. This is the edit distance of
-Needleman and Wunsch (1970, J. Mol. Biol. 48, 443-453) with a two-part cost.
+chosen one loses the least usefulness (layers dropped; heads and units that a match prunes or
+pools), then has the least change of shape, then places new or dropped layers last. This is the edit
+distance of Needleman and Wunsch (1970, J. Mol. Biol. 48, 443-453) with a two-part cost.
 """
 
 from __future__ import annotations

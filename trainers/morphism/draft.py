@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from trainers.morphism.weight import SLOT_POWERS, Weight, donated
 
 if TYPE_CHECKING:
@@ -76,24 +74,29 @@ def open_draft(state: MemberState) -> Draft:
     _check_utilities(state)
     return Draft(
         architecture=state.architecture,
-        weights={name: donated(value, slots.get(name, {})) for name, value in values.items()},
+        # By name: what is drawn must not depend on the order that a donor's tensors came in.
+        weights={name: donated(values[name], slots.get(name, {})) for name in sorted(values)},
         head_utility=state.head_utility,
         ffn_utility=state.ffn_utility,
     )
 
 
 def close_draft(draft: Draft, donor: MemberState) -> MemberState:
-    """Make the child's state; it shares no storage with the donor's."""
+    """Make the child's state; no two of its tensors, nor one and a donor's, share storage."""
     tensors = {f"{MODEL}{name}": weight.value for name, weight in draft.weights.items()}
     for name, weight in draft.weights.items():
         tensors |= {f"{OPTIMIZER}{name}.{slot}": tensor for slot, tensor in weight.slots.items()}
+    taken = {tensor.untyped_storage().data_ptr() for tensor in donor.tensors.values()}
+    for name, tensor in tensors.items():
+        own = tensor.detach().contiguous()
+        if own.untyped_storage().data_ptr() in taken:
+            own = own.clone()
+        taken.add(own.untyped_storage().data_ptr())
+        tensors[name] = own
     return replace(
         donor,
         architecture=draft.architecture,
-        tensors={
-            name: tensor.detach().clone(memory_format=torch.contiguous_format)
-            for name, tensor in tensors.items()
-        },
+        tensors=tensors,
         head_utility=draft.head_utility,
         ffn_utility=draft.ffn_utility,
     )

@@ -33,7 +33,10 @@ def move_ffn(draft: Draft, child: Architecture, generator: torch.Generator) -> D
         changes = {f"{prefix}down.weight": take(draft.layer(i, "ffn.down.weight"), 1, source)}
         for name in ("up", "gate") if a.activation == "swiglu" else ("up",):
             changes[f"{prefix}{name}.weight"] = take(
-                draft.layer(i, f"ffn.{name}.weight"), 0, source, draw((new, a.d_model), generator)
+                draft.layer(i, f"ffn.{name}.weight"),
+                0,
+                source,
+                draw((max(0, new - old), a.d_model), generator),
             )
         draft = draft.moved(
             move,

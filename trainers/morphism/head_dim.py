@@ -61,7 +61,8 @@ def _rebuilt(draft: Draft, i: int, new: int, generator: torch.Generator) -> dict
     query_rows = _flat(scored[:1].expand(heads, -1), old)
     key_rows, value_rows = _flat(scored, old), _flat(mixed, old)
     out_columns = _flat(mixed.repeat_interleave(group, 0), old)
-    random_key, random_value = (draw((kv_heads * new, a.d_model), generator) for _ in range(2))
+    added = (kv_heads * max(0, new - old), a.d_model)
+    random_key, random_value = draw(added, generator), draw(added, generator)
     query, key = take(query, 0, query_rows), take(key, 0, key_rows, random_key)
     if not a.qk_norm:
         query = scale(query, math.sqrt(new / old))

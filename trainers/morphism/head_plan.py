@@ -29,6 +29,8 @@ class HeadPlan:
     """(H',) donor head of each query head, or NEW; new ones come last in their group."""
     shares: tuple[tuple[float, ...], ...]
     """(K', K) share of the query heads of each donor key-value head that a child's one serves."""
+    lost: float
+    """Usefulness of the heads left out, and half that of heads whose key-value head was pooled."""
     preserving: bool
 
 
@@ -66,11 +68,18 @@ def plan_heads(
     for slot, h in enumerate(queries):
         if h != NEW:
             counts[slot // child_size][h // size] += 1
+    placed = [h for h in queries if h != NEW]
+    pooled = [
+        h
+        for slot, h in enumerate(queries)
+        if h != NEW and sum(c > 0 for c in counts[slot // child_size]) > 1
+    ]
+    left_out = set(range(len(usefulness))) - set(placed)
     return HeadPlan(
         queries=tuple(queries),
         shares=tuple(tuple(c / size for c in row) for row in counts),
-        preserving=sum(h != NEW for h in queries) == len(usefulness)
-        and all(sum(c > 0 for c in row) <= 1 for row in counts),
+        lost=sum(usefulness[h] for h in left_out) + sum(usefulness[h] for h in pooled) / 2,
+        preserving=not left_out and not pooled,
     )
 
 

@@ -75,7 +75,10 @@ def _rebuilt(draft: Draft, i: int, plan: HeadPlan, generator: torch.Generator) -
     shares = torch.tensor(plan.shares, dtype=torch.float64)
     changes = {
         f"{prefix}query.weight": take(
-            draft.layer(i, "attention.query.weight"), 0, rows, draw((len(rows), C), generator)
+            draft.layer(i, "attention.query.weight"),
+            0,
+            rows,
+            draw((int((rows == NEW).sum()), C), generator),
         ),
         f"{prefix}out.weight": take(draft.layer(i, "attention.out.weight"), 1, rows),
     }
@@ -83,10 +86,10 @@ def _rebuilt(draft: Draft, i: int, plan: HeadPlan, generator: torch.Generator) -
         changes[f"{prefix}{name}.weight"] = mix(
             draft.layer(i, f"attention.{name}.weight"),
             shares,
-            draw((len(shares) * D, C), generator),
+            draw((int((shares.sum(1) == 0).sum()) * D, C), generator),
         )
     if a.position == "alibi":
         changes[f"{prefix}slopes"] = take(
-            draft.layer(i, "attention.slopes"), 0, source, alibi_slopes(len(source))
+            draft.layer(i, "attention.slopes"), 0, source, alibi_slopes(len(source))[source == NEW]
         )
     return changes

@@ -9,6 +9,7 @@ import torch
 
 from trainers.model import Layer, alibi_slopes
 from trainers.morphism.alignment import Cost, align
+from trainers.morphism.head_plan import plan_heads
 from trainers.morphism.initial import draw
 from trainers.morphism.usefulness import BY_WEIGHTS, ffn_usefulness, head_usefulness
 from trainers.morphism.weight import NEW, Weight, fresh
@@ -81,11 +82,16 @@ def _costs(draft: Draft, child: Architecture) -> tuple[list[float], list[list[Co
     worth: list[float] = []
     matched: list[list[Cost]] = []
     for i in range(a.num_layers):
-        heads, ffn = sorted(head_usefulness(draft, i)), ffn_usefulness(draft, i)
+        heads, ffn = head_usefulness(draft, i), ffn_usefulness(draft, i)
         worth.append(sum(heads) + ffn)
         row: list[Cost] = []
         for j in range(child.num_layers):
-            pruned = sum(heads[: max(0, len(heads) - child.num_heads[j])])
+            plan = plan_heads(
+                heads,
+                kv_heads=a.num_kv_heads[i],
+                child_heads=child.num_heads[j],
+                child_kv_heads=child.num_kv_heads[j],
+            )
             narrowed = ffn * max(0.0, 1.0 - child.d_ff[j] / a.d_ff[i])
             change = sum(
                 abs(own[i] - target[j]) / max(own[i], target[j])
@@ -95,7 +101,7 @@ def _costs(draft: Draft, child: Architecture) -> tuple[list[float], list[list[Co
                     (a.d_ff, child.d_ff),
                 )
             )
-            row.append((pruned + narrowed, change))
+            row.append((plan.lost + narrowed, change))
         matched.append(row)
     return worth, matched
 

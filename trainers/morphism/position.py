@@ -53,7 +53,10 @@ def move_context(draft: Draft, child: Architecture, generator: torch.Generator) 
         source = torch.arange(new)
         source = source.where(source < old, NEW)
         changes["position.weight"] = take(
-            draft.weights["position.weight"], 0, source, draw((new, a.d_model), generator)
+            draft.weights["position.weight"],
+            0,
+            source,
+            draw((max(0, new - old), a.d_model), generator),
         )
     return draft.moved(
         f"context_length {old} -> {new}",

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from trainers.morphism.weight import Weight
 
 
+MOST_SLICES = 4
+"""Slices that an index is written with; head_dim changes scatter channels over hundreds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MorphRecord:
     """The moves from donor to child and what became of the weights."""
@@ -45,7 +49,7 @@ def make_record(draft: Draft) -> MorphRecord:
     carried: list[str] = []
     new: list[str] = []
     kept = total = 0
-    for name, weight in draft.weights.items():
+    for name, weight in sorted(draft.weights.items()):  # whatever order the donor's tensors came in
         if not name.endswith("slopes"):  # a buffer, not a parameter
             total += weight.value.numel()
             kept += _count(weight)
@@ -79,8 +83,10 @@ def _count(weight: Weight) -> int:
 def _ranges(
     mask: Tensor,  # (n,) bool
 ) -> str:
-    """Write the true entries as slices, `0:4+8:12`; `:` if all are."""
+    """Write the true entries as slices, `0:4+8:12`; `:` if all are, `96 of 192` if too scattered."""
     if bool(mask.all()):
         return ":"
     edges = torch.diff(torch.nn.functional.pad(mask.int(), (1, 1))).nonzero().flatten().tolist()
+    if len(edges) > 2 * MOST_SLICES:
+        return f"{int(mask.sum())} of {mask.numel()}"
     return "+".join(f"{a}:{b}" for a, b in zip(edges[::2], edges[1::2], strict=True))

@@ -73,7 +73,7 @@ def move_width(draft: Draft, child: Architecture, generator: torch.Generator) ->
             fill = weight.value.mean(axis, keepdim=True) if a.norm == "layer" else 0.0
             changes[name] = take(weight, axis, source, fill)
         elif kind in READERS:
-            columns = draw((weight.value.shape[0], new), generator)
+            columns = draw((weight.value.shape[0], max(0, new - old)), generator)
             changes[name] = take(weight, 1, source, columns)
         elif kind in NORMS and name.endswith(".bias"):
             changes[name] = take(weight, 0, source)

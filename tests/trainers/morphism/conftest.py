@@ -1,7 +1,11 @@
-"""Donors for tests of morphisms: small, trained a little, with gains and biases far from one and zero."""
+"""Donors for tests of morphisms: small, trained a little, gains and biases far from one and zero."""
+
+from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import strategies as st
+
 from search_spaces.gpt.architecture import Architecture
 from search_spaces.gpt.protocol import Protocol
 from trainers.model import Transformer
@@ -134,6 +138,90 @@ class Bench:
     def difference(self, donor, child):
         length = min(donor.architecture.context_length, child.architecture.context_length)
         return (self.logits(donor, length) - self.logits(child, length)).abs().max().item()
+
+    def gradients(self, state):
+        """Gradients of every parameter on one fixed batch."""
+        model = self.load(state)
+        tokens = batch(torch.Generator().manual_seed(77))
+        model.loss(tokens[:, :-1], tokens[:, 1:]).mean().backward()
+        return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+    def with_gradients_as_moments(self, state):
+        """The state whose first moments are its gradients and whose second are their squares."""
+        tensors = dict(state.tensors)
+        for name, gradient in self.gradients(state).items():
+            tensors[f"optimizer.{name}.exp_avg"] = gradient
+            tensors[f"optimizer.{name}.exp_avg_sq"] = gradient.square()
+        return replace(state, tensors=tensors)
+
+    def architectures(self):
+        return architectures()
+
+    def grown(self, a):
+        return grown(a)
+
+
+@st.composite
+def architectures(draw):
+    """Any architecture over the vocabulary, small."""
+    layers = draw(st.integers(1, 3))
+    groups = [draw(st.sampled_from(GROUPS)) for _ in range(layers)]
+    return Architecture(
+        vocab_size=VOCABULARY,
+        context_length=draw(st.sampled_from((CONTEXT, 16))),
+        num_layers=layers,
+        d_model=draw(st.sampled_from((16, 32, 48))),
+        head_dim=draw(st.sampled_from((4, 8, 16))),
+        num_heads=tuple(h for h, _ in groups),
+        num_kv_heads=tuple(k for _, k in groups),
+        d_ff=tuple(draw(st.sampled_from((16, 32, 80))) for _ in range(layers)),
+        activation=draw(st.sampled_from(("gelu", "relu2", "swiglu"))),
+        norm=draw(st.sampled_from(("layer", "rms"))),
+        position=draw(st.sampled_from(("rotary", "learned", "alibi"))),
+        qk_norm=draw(st.booleans()),
+        tied_embeddings=draw(st.booleans()),
+    )
+
+
+GROUPS = tuple((h, k) for h in range(1, 9) for k in range(1, h + 1) if h % k == 0)
+"""All (query heads, key-value heads) up to 8."""
+
+
+@st.composite
+def grown(draw, a):
+    """An architecture that differs from `a` by one move that keeps the function."""
+    i = draw(st.integers(0, a.num_layers - 1))
+    heads, kv_heads = a.num_heads[i], a.num_kv_heads[i]
+    h, k = draw(st.sampled_from(GROUPS))
+
+    def put(vector, value):
+        return (*vector[:i], value, *vector[i + 1 :])
+
+    def insert(vector, value):
+        return (*vector[:i], value, *vector[i:])
+
+    layer = {
+        "num_layers": a.num_layers + 1,
+        "num_heads": insert(a.num_heads, h),
+        "num_kv_heads": insert(a.num_kv_heads, k),
+        "d_ff": insert(a.d_ff, 24),
+    }
+    one_group_more = {
+        "num_heads": put(a.num_heads, heads + heads // kv_heads),
+        "num_kv_heads": put(a.num_kv_heads, kv_heads + 1),
+    }
+    changes = [
+        layer,
+        one_group_more,
+        {"num_heads": put(a.num_heads, heads + kv_heads)},
+        {"num_kv_heads": put(a.num_kv_heads, heads)},
+        {"d_ff": put(a.d_ff, a.d_ff[i] + draw(st.sampled_from((1, 32))))},
+        {"d_model": a.d_model + draw(st.sampled_from((1, 16, 64)))},
+        {"context_length": a.context_length + 4},
+    ]
+    changes += [{"head_dim": a.head_dim * 2}] * (not a.qk_norm)
+    changes += [{"tied_embeddings": False}] * a.tied_embeddings
+    return replace(a, **draw(st.sampled_from(changes)))
 
 
 @pytest.fixture(scope="session")
