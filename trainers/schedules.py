@@ -1,7 +1,8 @@
 """Learning rate, batch and sequence length as pure functions of progress = tokens / horizon.
 
-All learning-rate schedules warm up linearly from 0 and, `constant` aside, end at 0: decay to zero beats
-decay to a tenth (Bergsma et al. 2025, arXiv:2502.15938). Past the horizon they stay where they ended.
+All learning-rate schedules warm up linearly from 0 and, `constant` aside, end at 0: decay to zero
+beats decay to a tenth (Bergsma et al. 2025, arXiv:2502.15938). Past the horizon they stay where
+they ended.
 """
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ def plan_interval(
 ) -> tuple[Step, ...]:
     """Split an interval into steps.
 
-    The interval is cut where a ramp doubles (rounded up to a whole window). A piece of n windows with
-    a batch of B windows becomes ceil(n / B) steps whose sizes differ by at most one window. A short
-    sequence is a part of a window, and a step always holds whole windows.
+    The interval is cut where a ramp doubles (rounded up to a whole window). A piece of n windows
+    with a batch of B windows becomes ceil(n / B) steps whose sizes differ by at most one window. A
+    short sequence is a part of a window, and a step always holds whole windows.
 
     Args:
         protocol: the schedules.
@@ -71,9 +71,7 @@ def plan_interval(
     cuts = sorted({start, end} | {cut for cut in doublings if start < cut < end})
     steps: list[Step] = []
     for first, last in itertools.pairwise(cuts):
-        length = sequence_length_at(
-            first / horizon_tokens, protocol, context_length=context_length
-        )
+        length = sequence_length_at(first / horizon_tokens, protocol, context_length=context_length)
         batch_tokens = batch_tokens_at(first / horizon_tokens, protocol)
         position = first
         for windows in split_evenly(

@@ -26,6 +26,9 @@ class FakeCorpus:
     context_length = 16
     num_sources = 1
 
+    def start(self):
+        return Position(tokens=0, windows=(0,), steps=0)
+
     def batch(self, position, *, seed, sequences, length, mix):
         rows = []
         for i in range(sequences):
@@ -42,7 +45,10 @@ class FakeCorpus:
             FakeBatch(
                 self.batch(
                     Position(tokens=10_000_000 + 1_000 * i, windows=(0,), steps=0),
-                    seed=len(split), sequences=sequences, length=self.context_length, mix=(1.0,),
+                    seed=len(split),
+                    sequences=sequences,
+                    length=self.context_length,
+                    mix=(1.0,),
                 )[0],
                 2 * sequences * self.context_length,
             )

@@ -20,9 +20,9 @@ def assert_same(one, two):
     assert replace(one, tensors={}) == replace(two, tensors={})
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "lion", "muon", "sgd"])
 @pytest.mark.parametrize("way", ["file", "bytes", "state"])
-def test_continues_bit_by_bit(make_member, corpus, settings, tmp_path, optimizer, way):
+@pytest.mark.parametrize("optimizer", ["adamw", "lion", "muon", "sgd"])
+def test_continues_bit_by_bit(make_member, corpus, settings, tmp_path, *, optimizer, way):
     straight, paused = (make_member(optimizer=optimizer, dropout=0.2) for _ in range(2))
     straight.train(INTERVAL)
     paused.train(INTERVAL)
@@ -167,7 +167,7 @@ def test_missing_and_misshapen_slots_start_at_zero(make_member, corpus, settings
 def test_state_must_fit_its_architecture(make_member, corpus, settings):
     state = make_member().state(copy=True)
     weight = state.tensors.pop("model.final_norm.weight")
-    with pytest.raises(ValueError, match="lacks the tensor model.final_norm.weight"):
+    with pytest.raises(ValueError, match=r"lacks the tensor model\.final_norm\.weight"):
         Member.from_state(state, corpus=corpus, settings=settings())
     state.tensors["model.final_norm.weight"] = weight[:-1]
     with pytest.raises(ValueError, match=r"must have the shape \(32,\)"):
@@ -186,15 +186,15 @@ def test_micro_batches_change_little(make_member, settings):
     parts.train(INTERVAL)
     for name, tensor in whole.state().tensors.items():
         torch.testing.assert_close(tensor, parts.state().tensors[name], atol=2e-4, rtol=2e-3)
-    assert whole.state().head_utility[0] == pytest.approx(
-        parts.state().head_utility[0], rel=1e-2
-    )
+    assert whole.state().head_utility[0] == pytest.approx(parts.state().head_utility[0], rel=1e-2)
 
 
 def test_flops_charge_measurement_and_muon(make_member, settings):
     quiet = make_member(run=settings(utility_every=0)).train(INTERVAL).flops
     assert quiet < make_member(run=settings(utility_every=4)).train(INTERVAL).flops
-    assert quiet < make_member(optimizer="muon", run=settings(utility_every=0)).train(INTERVAL).flops
+    assert (
+        quiet < make_member(optimizer="muon", run=settings(utility_every=0)).train(INTERVAL).flops
+    )
 
 
 def test_progress_is_told_after_every_step(make_member):
