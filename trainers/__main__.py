@@ -14,7 +14,7 @@ from pathlib import Path
 
 from search_spaces.gpt.space import GPT
 from trainers.checkpoint import STATE_FILE, CheckpointDamaged, read_checkpoint, write_checkpoint
-from trainers.data import NAMED, CorpusError, CorpusSpec, SourceSpec, prepare_corpus
+from trainers.data import NAMED, Corpus, CorpusError, CorpusSpec, SourceSpec, prepare_corpus
 from trainers.member import Member
 from trainers.settings import TrainerSettings
 
@@ -74,7 +74,12 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed, horizon_tokens=horizon, device=options.device, threads=options.threads
     )
     if (options.out / STATE_FILE).exists():
-        state, _ = read_checkpoint(options.out)
+        state, extra = read_checkpoint(options.out)
+        if extra.get("corpus") != corpus.digest:
+            raise ValueError(
+                f"{options.out} must continue on the corpus it began with, {extra.get('corpus')}, "
+                f"but these sources make {corpus.digest}. Choose another --out."
+            )
         member = Member.from_state(state, corpus=corpus, settings=settings)
     else:
         genome = GPT.with_constants(
@@ -90,7 +95,7 @@ def _train(options: argparse.Namespace) -> int:
         )
     parameters = sum(p.numel() for p in member.model.parameters())
     print(f"{parameters:,} parameters, {corpus.train_tokens:,} training tokens; lower is better:")
-    failure = _train_intervals(member, horizon, corpus.context_length, options.out)
+    failure = _train_intervals(member, horizon, corpus, options.out)
     if failure is not None:
         print(f"error: {failure}. Lower the learning rate, or use another seed.", file=sys.stderr)
         return 1
@@ -99,15 +104,15 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train_intervals(member: Member, horizon: int, context_length: int, out: Path) -> str | None:
+def _train_intervals(member: Member, horizon: int, corpus: Corpus, out: Path) -> str | None:
     """Train to the horizon with a line and a checkpoint an interval; return why it failed."""
-    windows = max(1, horizon // context_length // INTERVALS)
+    tokens = max(1, horizon // corpus.context_length // INTERVALS) * corpus.context_length
     begun, start = time.perf_counter(), member.position.tokens
     while (done := member.position.tokens) < horizon:
-        interval = member.train(min(windows * context_length, horizon - done))
+        interval = member.train(min(tokens, horizon - done))
         if interval.failure is not None:
             return interval.failure
-        write_checkpoint(out, member.state())
+        write_checkpoint(out, member.state(), {"corpus": corpus.digest})
         done = member.position.tokens
         bits = member.evaluate("selection").bits_per_byte
         left = (time.perf_counter() - begun) / (done - start) * (horizon - done)
