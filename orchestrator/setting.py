@@ -32,6 +32,7 @@ from trainers.data import (
     prepare_corpus,
     resolve_named,
 )
+from trainers.data.spec import SMALLEST_BPE_VOCABULARY
 from trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
         spec = CorpusSpec(
             sources=tuple(sources),
             tokenizer=section.tokenizer,
-            vocab_size=section.vocabulary or CorpusSpec.vocab_size,
+            # Without a vocabulary of its own a corpus reads bytes, and this number is not used.
+            vocab_size=section.vocabulary or SMALLEST_BPE_VOCABULARY,
             context_length=section.context_length,
         )
         corpus = prepare_corpus(spec, cache_directory() / "corpora")

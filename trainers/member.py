@@ -279,7 +279,7 @@ class Member:
                     part_BT[:, :-1], part_BT[:, 1:], dropout=self._protocol.dropout, taps=taps
                 )
             loss = loss_BT.sum() / (sequences * length)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += loss.item()
             if taps is not None:
                 parts.append(attribution.sequence_importance(taps, batch_sequences=sequences))
