@@ -59,3 +59,18 @@ def check_groups(x: Tensor, group_size: int) -> int:
             f"but got {group_size}."
         )
     return channels // group_size
+
+
+def check_index(name: str, value: Tensor, *, ndim: int, below: int) -> None:
+    """Raise unless `value` holds int64 indices below `below`; values are read on CPU only."""
+    if value.dtype != torch.int64:
+        raise TypeError(f"{name} must be int64, but its dtype is {value.dtype}.")
+    if value.ndim != ndim:
+        raise ValueError(
+            f"{name} must have {ndim} dimension(s), but its shape is {tuple(value.shape)}."
+        )
+    if value.device.type != "cpu" or torch.compiler.is_compiling() or value.numel() == 0:
+        return
+    least, most = (int(v) for v in torch.aminmax(value))
+    if least < 0 or most >= below:
+        raise ValueError(f"0 <= {name} < {below} must hold, but got {least} to {most}.")

@@ -14,7 +14,7 @@
 namespace masga::MASGA_ISA {
 
 constexpr int64_t kFoldTokens = 64;      // float sums are folded into double ones after so many tokens
-constexpr int64_t kBlockGroups = 1024;   // three float sums of a block stay in the first-level cache
+constexpr int64_t kBlockColumns = 4096;  // the float sums of a block stay in the nearest caches
 
 // The cuts: batch x token chunks x heads x blocks of groups. Partials are (batch, chunks, 3, groups).
 struct AttributionPlan {
@@ -23,7 +23,8 @@ struct AttributionPlan {
   static AttributionPlan of(const AttributionShape& s) {
     AttributionPlan p{};
     const int64_t per_head = s.groups_per_head();
-    p.block_groups = per_head < kBlockGroups ? per_head : kBlockGroups;
+    const int64_t fit = s.group_size < kBlockColumns ? kBlockColumns / s.group_size : 1;
+    p.block_groups = per_head < fit ? per_head : fit;
     p.blocks = p.block_groups == 0 ? 0 : (per_head + p.block_groups - 1) / p.block_groups;
     const int64_t columns = p.block_groups * s.group_size;
     int64_t tokens = columns == 0 ? 1 : (int64_t{1} << 17) / columns;
@@ -35,21 +36,55 @@ struct AttributionPlan {
   }
 };
 
-// Products of one group in one row, added in vectors: four chains where the group is wide enough.
+// Products of one group in one row, added lane by lane: four chains where the group is wide enough.
 template <typename T>
-MASGA_INLINE float group_dot(const T* x, const T* g, int64_t n) {
-  Vec a = {}, b = {}, c = {}, d = {};
+MASGA_INLINE Vec group_products(const T* x, const T* g, int64_t n) {
+  Vec a = {}, b = {};
   int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    a += load(x + i) * load(g + i);
-    b += load(x + i + kLanes) * load(g + i + kLanes);
-    c += load(x + i + 2 * kLanes) * load(g + i + 2 * kLanes);
-    d += load(x + i + 3 * kLanes) * load(g + i + 3 * kLanes);
+  if (n >= 4 * kLanes) {
+    Vec c = {}, d = {};
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+      a += load(x + i) * load(g + i);
+      b += load(x + i + kLanes) * load(g + i + kLanes);
+      c += load(x + i + 2 * kLanes) * load(g + i + 2 * kLanes);
+      d += load(x + i + 3 * kLanes) * load(g + i + 3 * kLanes);
+    }
+    a += c;
+    b += d;
   }
   for (; i + kLanes <= n; i += kLanes) a += load(x + i) * load(g + i);
-  float tail = 0.0f;
-  for (; i < n; ++i) tail += to_float(x[i]) * to_float(g[i]);
-  return sum((a + b) + (c + d)) + tail;
+  a += b;
+  if (i < n) {
+    float tail = 0.0f;
+    for (; i < n; ++i) tail += to_float(x[i]) * to_float(g[i]);
+    a[0] += tail;
+  }
+  return a;
+}
+
+// Merge the vectors first, first + 1, ... into one whose lane l is the sum of vector l.
+template <int Count = kLanes>
+MASGA_INLINE Vec merge_all(const Vec* first) {
+  if constexpr (Count == 1) {
+    return *first;
+  } else {
+    return merge<Count / 2>(
+        merge_all<Count / 2>(first), merge_all<Count / 2>(first + Count / 2));
+  }
+}
+
+// The deltas of a tile of kLanes (group, token) pairs, one a lane: lane l is group l % groups of
+// token l / groups. Adding across lanes this way costs one merge a pair instead of a whole reduction.
+template <typename T>
+__attribute__((noinline)) Vec tile_deltas(
+    const T* x, const T* g, int64_t x_step, int64_t g_step, int64_t group_size, int groups) {
+  Vec products[kLanes];
+  for (int l = 0; l < kLanes; x += x_step, g += g_step) {
+    for (int64_t at = 0; at < groups * group_size; at += group_size) {
+      products[l++] = group_products(x + at, g + at, group_size);
+    }
+  }
+  return merge_all(products);
 }
 
 // Any group size, products and sums in double.
@@ -70,14 +105,81 @@ void attribution_exact(
   }
 }
 
-// Groups at least one vector wide.
+// Float sums of one statistic each, lane by lane, over at most kFoldTokens tokens.
+struct LaneSums {
+  Vec signed_sum, absolute_sum, squared_sum;
+
+  MASGA_INLINE void add(Vec delta) {
+    signed_sum += delta;
+    absolute_sum += absolute(delta);
+    squared_sum += delta * delta;
+  }
+};
+
+// Adds lane l of `lanes` to group l % groups_in_tile.
+MASGA_INLINE void fold(
+    const LaneSums& lanes, int groups_in_tile, double* signed_sum, double* absolute_sum,
+    double* squared_sum) {
+  for (int l = 0; l < kLanes; ++l) {
+    signed_sum[l % groups_in_tile] += lanes.signed_sum[l];
+    absolute_sum[l % groups_in_tile] += lanes.absolute_sum[l];
+    squared_sum[l % groups_in_tile] += lanes.squared_sum[l];
+  }
+}
+
+// Groups at least one vector wide, in tiles of kLanes groups, then of four, then of one, by
+// as many tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
 template <typename T>
 void attribution_wide(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
-  for (int64_t t = 0; t < tokens; ++t, x += x_step, grad += g_step) {
+  LaneSums lanes[kBlockColumns / kLanes / kLanes + 1 + kLanes / 4 + 3];
+  const int64_t whole = groups - groups % kLanes;
+  const int64_t fours = whole + (groups - whole) / 4 * 4;
+  const int64_t tiles = whole / kLanes + (fours - whole) / 4 + (groups - fours);
+  int64_t t = 0;
+  while (t + kLanes <= tokens) {
+    const int64_t end = t + kFoldTokens < tokens ? t + kFoldTokens : tokens;
+    for (int64_t i = 0; i < tiles; ++i) lanes[i] = LaneSums{};
+    for (; t + kLanes <= end; t += kLanes) {
+      const T* xt = x + t * x_step;
+      const T* gt = grad + t * g_step;
+      LaneSums* tile = lanes;
+      for (int64_t r = 0; whole != 0 && r < kLanes; ++r) {
+        tile = lanes;
+        for (int64_t g = 0; g < whole; g += kLanes) {
+          const int64_t at = g * group_size;
+          (tile++)->add(tile_deltas(
+              xt + r * x_step + at, gt + r * g_step + at, x_step, g_step, group_size, kLanes));
+        }
+      }
+      LaneSums* const narrower = tile;
+      constexpr int kFour = 4, kRows = kLanes / kFour;
+      for (int64_t r = 0; fours != whole && r < kLanes; r += kRows) {
+        tile = narrower;
+        for (int64_t g = whole; g < fours; g += kFour) {
+          const int64_t at = g * group_size;
+          (tile++)->add(tile_deltas(
+              xt + r * x_step + at, gt + r * g_step + at, x_step, g_step, group_size, kFour));
+        }
+      }
+      for (int64_t g = fours; g < groups; ++g) {
+        const int64_t at = g * group_size;
+        (tile++)->add(tile_deltas(xt + at, gt + at, x_step, g_step, group_size, 1));
+      }
+    }
+    int64_t g = 0;
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int width = g < whole ? kLanes : g < fours ? 4 : 1;
+      fold(lanes[i], width, signed_sum + g, absolute_sum + g, squared_sum + g);
+      g += width;
+    }
+    if (end == tokens) break;
+  }
+  for (x += t * x_step, grad += t * g_step; t < tokens; ++t, x += x_step, grad += g_step) {
     for (int64_t g = 0; g < groups; ++g) {
-      const double delta = group_dot(x + g * group_size, grad + g * group_size, group_size);
+      const double delta =
+          sum(group_products(x + g * group_size, grad + g * group_size, group_size));
       signed_sum[g] += delta;
       absolute_sum[g] += delta < 0 ? -delta : delta;
       squared_sum[g] += delta * delta;
@@ -90,10 +192,10 @@ template <int Size, typename T>
 void attribution_narrow(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     double* signed_sum, double* absolute_sum, double* squared_sum) {
-  constexpr int kRows = 4;
+  constexpr int kRows = 8;
   const int64_t columns = groups * Size;
   const int64_t whole = columns - columns % kLanes;
-  alignas(64) float acc[3][kBlockGroups * Size + 16];
+  alignas(64) float acc[3][kBlockColumns];
   for (int64_t start = 0; start < tokens; start += kFoldTokens) {
     const int64_t end = start + kFoldTokens < tokens ? start + kFoldTokens : tokens;
     for (int64_t i = 0; i < whole; i += kLanes) {
@@ -141,7 +243,7 @@ template <typename T>
 void attribution_odd(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
-  alignas(64) float product[kBlockGroups * kLanes];
+  alignas(64) float product[kBlockColumns];
   const int64_t columns = groups * group_size;
   for (int64_t t = 0; t < tokens; ++t, x += x_step, grad += g_step) {
     int64_t i = 0;

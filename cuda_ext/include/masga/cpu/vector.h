@@ -131,6 +131,15 @@ MASGA_INLINE Vec run_sum(Vec v) {
   return v;
 }
 
+// Sums of lanes Distance apart, of a in the lanes whose index lacks that bit, of b in the others.
+template <int Distance>
+MASGA_INLINE Vec merge(Vec a, Vec b) {
+  IVec lower;
+  for (int i = 0; i < kLanes; ++i) lower[i] = (i & Distance) == 0 ? -1 : 0;
+  const Vec kept = lower ? a : b, moved = lower ? b : a;
+  return kept + butterfly<Distance>(moved);
+}
+
 MASGA_INLINE float sum(Vec v) { return run_sum<kLanes>(v)[0]; }
 MASGA_INLINE float maximum(Vec v) {
   float out = v[0];
