@@ -10,6 +10,7 @@ from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.genome import genome_to_json
 from search_spaces.gpt.cost import count_parameters
 from search_spaces.gpt.resize import resize_to_parameters
+from search_spaces.limits import Limits
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.rules import Rules
     from orchestrator.tasks import Task
     from search_spaces.genome import Genome
+    from search_spaces.space import Space
 
 
 class Verdict:
@@ -66,9 +68,9 @@ class Verdict:
         ]
         self._awaited.add("winner")
         if self._rules.baseline:
-            size = count_parameters(self._winner.life.genome.architecture)
-            space = self._rules.space
-            self._genome = resize_to_parameters(space, space.default(), size)
+            self._genome = default_of_size(
+                self._rules.space, count_parameters(self._winner.life.genome.architecture)
+            )
             self._awaited.add("baseline")
             tasks.append(self._order(0, Ledger()))
         return tuple(tasks)
@@ -142,3 +144,16 @@ class Verdict:
         )
         self.finished = True
         return ()
+
+
+SIZE_GENES = ("num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff")
+
+
+def default_of_size(space: Space, parameters: int) -> Genome:
+    """Return the space's default genome, scaled to a number of parameters.
+
+    The run may have narrowed the genes of size so far that the default could not reach the
+    winner's count; here they have the width of their declaration.
+    """
+    wide = space.narrowed(**{name: space.gene(name).declared for name in SIZE_GENES})
+    return resize_to_parameters(wide.limited(Limits()), space.default(), parameters)

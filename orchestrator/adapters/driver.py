@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.adapters.course import Course
     from orchestrator.observers import Observer
 
+_LOG = logging.getLogger("masga")
 CHECKPOINTS = "checkpoints"
 PROGRESS_SECONDS = 0.5
 
@@ -97,11 +98,13 @@ def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer
             if config is None:
                 config = _logged_config(log, path)
             setting = prepare(config)
+            for note in setting.notes:
+                _LOG.warning("%s", note)
             journal = Journal(log, audience.on_event)
             started = SearchStarted(
                 run=config.deciding(),
                 space=setting.rules.space.to_json(),
-                corpus=corpus_json(setting.corpus),
+                corpus=corpus_json(setting),
                 horizon_tokens=setting.settings.horizon_tokens,
                 generations=setting.rules.generations,
                 environment={"run": config.beside(), **setting.environment},
@@ -117,7 +120,7 @@ def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer
                 audience=audience,
             )
             if journal.departures:
-                logging.getLogger("masga").warning(
+                _LOG.warning(
                     "%d decisions came out otherwise than in the log (another version of a "
                     "library?); the log's were kept.",
                     journal.departures,
