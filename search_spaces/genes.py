@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeGuard,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from search_spaces.domains import Choice, Domain, Integer, PerLayer, Real, ScalarDomain, Simplex
 from search_spaces.errors import SpaceError
@@ -30,7 +40,7 @@ class ActiveWhen:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """What trainers can run at all; a user's own domain may be wider than ours but not than this."""
+    """What trainers can run at all: a user's domain may be wider than ours, but not than this."""
 
     low: float
     high: float
@@ -73,30 +83,27 @@ class Gene:
                 return dataclasses.replace(self, domain=self._scalar(self.declared, domain))
 
     def _scalar(self, declared: ScalarDomain, domain: Domain) -> ScalarDomain:
-        match declared, domain:
-            case Real(), Real():
-                self._bounded(domain.low, domain.high)
-                return domain
-            case Real(), Choice(values=values) if all(_is_number(v) for v in values):
+        # choices of whole numbers (head_dim, ramps) say what is usual; `within` says what is legal
+        is_integral = not isinstance(declared, Real) and self.within is not None
+        match domain:
+            case Real(low=low, high=high) if isinstance(declared, Real):
+                self._bounded(low, high)
+            case Integer(low=low, high=high) if is_integral:
+                self._bounded(low, high)
+            case Choice(values=values) if isinstance(declared, Real):
                 self._bounded(*values)
-                return Choice(tuple(float(v) for v in values))  # type: ignore[arg-type]
-            case (Integer(), Integer()):
-                self._bounded(domain.low, domain.high)
-                return domain
-            case Integer(), Choice(values=values) if all(_is_integer(v) for v in values):
+                return Choice(tuple(float(v) for v in values if _is_number(v)))
+            case Choice(values=values) if is_integral and all(_is_integer(v) for v in values):
                 self._bounded(*values)
-                return domain
-            case Choice(), Integer() if self.within is not None:
-                self._bounded(domain.low, domain.high)
-                return domain
-            case Choice(), Choice(values=values) if self.within is not None:
-                if all(_is_integer(v) for v in values):
-                    self._bounded(*values)
-                    return domain
-            case Choice(), Choice(values=values):
-                if all(declared.contains(v) for v in values):
-                    return domain
-        raise self._error(f"takes {self.allowed()}", describe(domain))
+            case Choice(values=values) if (
+                isinstance(declared, Choice)
+                and not is_integral
+                and all(declared.contains(v) for v in values)
+            ):
+                pass
+            case _:
+                raise self._error(f"takes {self.allowed()}", describe(domain))
+        return domain
 
     def _simplex(self, domain: Domain) -> Domain:
         match domain:
@@ -109,12 +116,10 @@ class Gene:
         raise self._error(f"takes {self.allowed()}", describe(domain))
 
     def _bounded(self, *values: object) -> None:
-        if self.within is not None and not all(
-            isinstance(v, int | float) and self.within.low <= v <= self.within.high for v in values
-        ):
+        within = self.within or Within(-math.inf, math.inf)
+        if not all(_is_number(v) and within.low <= v <= within.high for v in values):
             raise self._error(
-                f"lies within [{self.within.low:g}, {self.within.high:g}]",
-                ", ".join(str(v) for v in values),
+                f"lies within [{within.low:g}, {within.high:g}]", ", ".join(map(str, values))
             )
 
     def allowed(self) -> str:
@@ -159,7 +164,7 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

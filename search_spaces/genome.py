@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -63,7 +63,6 @@ def genome_from_json(value: object) -> Genome:
     )
 
 
-@lru_cache(maxsize=8)
 def _types(half_class: type[Any]) -> dict[str, Any]:
     """Return the plain type of every field, without its domain."""
     hints = get_type_hints(half_class, include_extras=True)
@@ -75,8 +74,11 @@ def _types(half_class: type[Any]) -> dict[str, Any]:
     }
 
 
+_TYPES = {Architecture: _types(Architecture), Protocol: _types(Protocol)}
+
+
 def _half_to_json(half: Architecture | Protocol) -> Json:
-    return {name: _to_json(kind, getattr(half, name)) for name, kind in _types(type(half)).items()}
+    return {name: _to_json(kind, getattr(half, name)) for name, kind in _TYPES[type(half)].items()}
 
 
 def _to_json(kind: Any, value: Any) -> Json:
@@ -90,7 +92,7 @@ def _to_json(kind: Any, value: Any) -> Json:
 
 
 def _half_from_json(half_class: type[_Half], value: object, where: str) -> _Half:
-    types = _types(half_class)
+    types = _TYPES[half_class]
     given = _object(value, where, frozenset(types))
     return half_class(
         **{name: _from_json(kind, given[name], f"{where}.{name}") for name, kind in types.items()}
@@ -122,6 +124,6 @@ def _from_json(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, bool):
         if kind is int and isinstance(value, int):
             return value
-        if kind is float and isinstance(value, int | float) and math.isfinite(value):
+        if kind is float and isinstance(value, int | float) and abs(value) <= sys.float_info.max:
             return float(value)
     raise ValueError(f"{where} must be a finite {kind.__name__}, but got {value!r}.")

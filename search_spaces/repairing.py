@@ -127,7 +127,8 @@ def _into_domains(space: Space, genome: Genome) -> Genome:
                 f"got {value!r}",
                 "Give a value of the right type.",
             ) from error
-        if fitting != value or type(fitting) is not type(value):
+        # equal numbers of another type (1.0 for 1, True for 1) are replaced too, in vectors as well
+        if isinstance(fitting, tuple) or fitting != value or type(fitting) is not type(value):
             changes[gene.name] = fitting
     if changes:
         genome = replaced(genome, changes)
@@ -138,9 +139,8 @@ def _into_domains(space: Space, genome: Genome) -> Genome:
             length = getattr(getattr(genome, gene.half), gene.domain.length)
             if len(value) != length:
                 changes[gene.name] = fit_length(value, length, space.canonical[gene.name])
-        elif gene.condition is not None and not gene.condition.holds(getattr(genome, gene.half)):
-            if value != space.canonical[gene.name]:
-                changes[gene.name] = space.canonical[gene.name]
+        elif not space.is_active(genome, gene.name) and value != space.canonical[gene.name]:
+            changes[gene.name] = space.canonical[gene.name]
     return replaced(genome, changes)
 
 

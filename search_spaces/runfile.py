@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from search_spaces.genes import Gene
     from search_spaces.space import Space
 
+Plain = bool | int | float | str
+
 FORMS = (
     "{real: [low, high], log: true}",
     "{integer: [low, high], step: 16, log: true}",
@@ -56,7 +58,7 @@ def domain_from_json(gene: Gene, value: object) -> Domain:
 def _decode(gene: Gene, value: object) -> Domain:
     match value:
         case bool() | int() | float() | str():
-            return Choice((_number(gene, value),))
+            return Choice((_plain(gene, value),))
         case list() if value and isinstance(gene.declared, Simplex):
             return Choice((Simplex(len(value)).clip([_share(gene, v) for v in value]),))
         case {"real": [low, high], **rest}:
@@ -79,13 +81,15 @@ def _decode(gene: Gene, value: object) -> Domain:
     raise _error(gene, f"is written as one of {', '.join(FORMS)}", value)
 
 
-def _options(gene: Gene, rest: dict[str, object], known: frozenset[str]) -> dict[str, object]:
+def _options(
+    gene: Gene, rest: Mapping[object, object], known: frozenset[str]
+) -> Mapping[object, object]:
     if unknown := sorted(map(str, rest.keys() - known)):
         raise _error(gene, f"takes the options {sorted(known)} beside its bounds", unknown)
     return rest
 
 
-def _number(gene: Gene, value: bool | float | str) -> bool | float | str:
+def _plain(gene: Gene, value: Plain) -> Plain:
     # YAML 1.1 reads 1e-3 as text
     if isinstance(value, str) and isinstance(gene.declared, Real):
         try:
@@ -98,7 +102,7 @@ def _number(gene: Gene, value: bool | float | str) -> bool | float | str:
 def _option(gene: Gene, value: object) -> bool | int | float | str | tuple[float, ...]:
     match value:
         case bool() | int() | float() | str():
-            return _number(gene, value)
+            return _plain(gene, value)
         case [*shares] if isinstance(gene.declared, Simplex):
             return Simplex(len(shares)).clip([_share(gene, v) for v in shares])
     raise _error(gene, "has plain values to choose among", value)
@@ -115,7 +119,7 @@ def _float(gene: Gene, value: object) -> float:
     try:
         if isinstance(value, int | float | str) and not isinstance(value, bool):
             return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise _error(gene, "has numbers for bounds", value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Space:
     centre: Genome
     """Holds the run's constants, and the values that default and inactive genes have."""
     constraints: tuple[Constraint, ...]
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     # --- description ---
 
@@ -58,10 +58,10 @@ class Space:
     def constants(self) -> dict[str, int]:
         """The constants of the run by name: fields of the genome that are not genes."""
         return {
-            field.name: getattr(half, field.name)
+            constant.name: getattr(half, constant.name)
             for half in (self.centre.architecture, self.centre.protocol)
-            for field in dataclasses.fields(half)
-            if field.name not in self.by_name
+            for constant in dataclasses.fields(half)
+            if constant.name not in self.by_name
         }
 
     @cached_property

@@ -89,7 +89,7 @@ class Member:
         self._settings = settings
         self._parameters = list(model.parameters())
         self._loss = torch.compile(model.loss) if settings.compile else model.loss
-        self._evaluation_batches: dict[Split, tuple[EvaluationBatch, ...]] = {}
+        self._evaluation_batches: dict[tuple[Split, int], tuple[EvaluationBatch, ...]] = {}
 
     @classmethod
     def create(
@@ -221,17 +221,16 @@ class Member:
             failure=failure,
         )
 
-    def evaluate(self, split: Split) -> Evaluation:
-        """Measure the loss on a split's fixed batches."""
-        if split not in self._evaluation_batches:
-            self._evaluation_batches[split] = self._corpus.evaluation_batches(
-                split,
-                sequences=self._settings.evaluation_sequences,
-                count=self._settings.evaluation_batches,
+    def evaluate(self, split: Split, *, batches: int | None = None) -> Evaluation:
+        """Measure the loss on a split's fixed batches; `batches` of them, or as many as set."""
+        count = self._settings.evaluation_batches if batches is None else batches
+        if (split, count) not in self._evaluation_batches:
+            self._evaluation_batches[split, count] = self._corpus.evaluation_batches(
+                split, sequences=self._settings.evaluation_sequences, count=count
             )
         settle_host(self._settings.threads)
         self._model.eval()
-        return evaluate(self._model, self._evaluation_batches[split])
+        return evaluate(self._model, self._evaluation_batches[split, count])
 
     def _train_step(self, step: Step, *, measure: bool) -> tuple[float, str | None]:
         """Take one optimizer step; return its loss and why it was not taken, if so."""
@@ -280,7 +279,7 @@ class Member:
                     part_BT[:, :-1], part_BT[:, 1:], dropout=self._protocol.dropout, taps=taps
                 )
             loss = loss_BT.sum() / (sequences * length)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += loss.item()
             if taps is not None:
                 parts.append(attribution.sequence_importance(taps, batch_sequences=sequences))

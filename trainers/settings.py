@@ -34,6 +34,8 @@ class TrainerSettings:
     """Sequences in one evaluation batch."""
     evaluation_batches: int = 8
     """Evaluation batches of a split."""
+    heldout_batches: int = 32
+    """Batches of the held-out split that the last comparison is made on."""
     micro_batch_tokens: int | None = None
     """Most tokens in one forward pass: larger batches accumulate gradients. None: no limit."""
 
@@ -44,6 +46,7 @@ class TrainerSettings:
             "utility_every": 0,
             "evaluation_sequences": 1,
             "evaluation_batches": 1,
+            "heldout_batches": 1,
         }
         if self.micro_batch_tokens is not None:
             at_least["micro_batch_tokens"] = 1

@@ -19,7 +19,7 @@ class Position:
     tokens: int
     """Tokens trained so far, inherited ones included; the key of the data cursor."""
     windows: tuple[int, ...]
-    """Windows of context_length tokens drawn so far from each source of the corpus."""
+    """Windows of context_length tokens finished so far from each source of the corpus."""
     steps: int
     """Optimizer steps so far, inherited ones included."""
 

@@ -1,1 +1,39 @@
-"""Where a child genome comes from: one proposer a file."""
+"""Where a child genome comes from: one proposer a file.
+
+Importing this package is light: Optuna and Nevergrad are imported when their proposer is made.
+"""
+
+from collections.abc import Callable
+
+from orchestrator.proposers.crossover import Crossover
+from orchestrator.proposers.mutation import Mutation
+from orchestrator.proposers.nevergrad_optimizer import NevergradOptimizer
+from orchestrator.proposers.optuna_sampler import OptunaSampler
+from orchestrator.proposers.proposal import Observation, ProposalRequest, Proposer
+from orchestrator.proposers.random_draw import RandomDraw
+from orchestrator.proposers.weighted import Proposal, WeightedProposer, WeightedProposers
+
+PROPOSERS: dict[str, Callable[..., Proposer]] = {
+    "crossover": Crossover,
+    "mutation": Mutation,
+    "nevergrad": NevergradOptimizer,
+    "optuna": OptunaSampler,
+    "random": RandomDraw,
+}
+"""Proposers by the names that run files use: classes that take a space, and their parameters by
+keyword."""
+
+__all__ = [
+    "PROPOSERS",
+    "Crossover",
+    "Mutation",
+    "NevergradOptimizer",
+    "Observation",
+    "OptunaSampler",
+    "Proposal",
+    "ProposalRequest",
+    "Proposer",
+    "RandomDraw",
+    "WeightedProposer",
+    "WeightedProposers",
+]

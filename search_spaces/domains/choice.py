@@ -83,12 +83,12 @@ class Choice:
     def at_most(self, bound: float) -> Option | None:
         """Return the largest number that does not exceed `bound`, if any."""
         below = [v for v in self.values if _is_number(v) and v <= bound]  # type: ignore[operator]
-        return max(below) if below else None  # type: ignore[type-var]
+        return max(below) if below else None
 
     def at_least(self, bound: float) -> Option | None:
         """Return the smallest number that is not below `bound`, if any."""
         above = [v for v in self.values if _is_number(v) and v >= bound]  # type: ignore[operator]
-        return min(above) if above else None  # type: ignore[type-var]
+        return min(above) if above else None
 
     def to_json(self) -> dict[str, object]:
         """Return the form of run files: `{"choice": [...]}`."""

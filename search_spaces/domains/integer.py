@@ -79,8 +79,12 @@ class Integer:
         return self.low + math.floor((bounded - self.low) / self.step + 0.5) * self.step
 
     def _edges(self) -> tuple[float, float]:
-        """Return the ends of the logarithmic scale: half a step beyond the members, above 0."""
-        return max(self.low - self.step / 2, self.low / 2), self.top + self.step / 2
+        """Return the ends of the logarithmic scale.
+
+        Half a step of room above gives the top its share; below, half a step would be so wide on
+        the scale that a quarter of all draws could be `low`.
+        """
+        return self.low, self.top + self.step / 2
 
     def to_unit(self, value: int) -> float:
         """Map members to the middle of their cells of [0, 1] (log: to their place on the scale)."""

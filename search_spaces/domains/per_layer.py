@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.domains.choice import Choice
-from search_spaces.domains.integer import Integer
-from search_spaces.domains.real import Real
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
+
+    from search_spaces.domains.choice import Choice
+    from search_spaces.domains.integer import Integer
+    from search_spaces.domains.real import Real
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Budgets: parameters, FLOPs per token and memory, kept by shrinking a model in proportion.
 
 A genome over its limits becomes the largest of a one-parameter family that keeps its proportions:
-layers, d_model, heads and hidden units times one factor (Kaplan et al. 2020, arXiv:2001.08361: loss
-depends weakly on shape at a fixed size), found by bisection; then d_model and hidden units grow back
-into what rounding left over. Memory is first sought in a smaller batch. Where even the smallest
-member of the family is too large, embeddings are tied, learned positions dropped, heads narrowed and
-gates removed, in this order. Everything is deterministic and ends after a fixed number of steps.
+layers, d_model, heads and hidden units times one factor (loss depends weakly on shape at a fixed
+size: Kaplan et al. 2020, arXiv:2001.08361), found by bisection; then d_model and hidden units grow
+back into what rounding left over. Memory is first sought in a smaller batch. Where even the
+smallest member of the family is too large, embeddings are tied, learned positions dropped, heads
+narrowed and gates removed, in this order. Deterministic, and ends after a fixed number of steps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.domains import Choice
 from search_spaces.errors import InfeasibleGenome
 from search_spaces.gpt.batches import scalar
 from search_spaces.gpt.cost import count_parameters, flops_per_token, training_memory_bytes
@@ -48,7 +47,7 @@ class WithinBudget:
         batch = _smallest_batch(genome, space, free)
         if _parameters_and_flops_fit(genome, limits) and over_budget(batch, limits) is None:
             return _grown(batch, genome, ("batch_tokens",), space, free)
-        start = genome if _memory_fits_parameters(genome, limits) else batch
+        start = batch if _memory_is_over(genome, limits) else genome
         smallest = start
         for thrifty in _thriftier(start, space, free):
             smallest = shrunk(thrifty, 0.0, space, free)
@@ -105,11 +104,10 @@ def _parameters_and_flops_fit(genome: Genome, limits: Limits) -> bool:
     )
 
 
-def _memory_fits_parameters(genome: Genome, limits: Limits) -> bool:
-    """Say whether memory is no reason to shrink the batch."""
-    return limits.max_memory_bytes is None or memory_bytes(genome, limits) <= (
-        limits.max_memory_bytes
-    )
+def _memory_is_over(genome: Genome, limits: Limits) -> bool:
+    """Say whether there is a reason to shrink the batch."""
+    most = limits.max_memory_bytes
+    return most is not None and memory_bytes(genome, limits) > most
 
 
 def _smallest_batch(genome: Genome, space: Space, free: frozenset[str]) -> Genome:
@@ -179,9 +177,7 @@ def _down_to(domain: ScalarDomain, target: float) -> int:
     """Return the largest member that does not exceed the target, else the smallest member."""
     member = domain.at_most(target)
     if member is None:
-        member = domain.values[0] if isinstance(domain, Choice) else domain.low
-        if isinstance(domain, Choice):
-            member = members(domain)[0]
+        member = members(domain)[0]
     return int(member)  # type: ignore[arg-type]
 
 
@@ -213,6 +209,8 @@ def _grown(
         if name not in free:
             continue
         now, then = space.gene_value(genome, name), space.gene_value(goal, name)
+        if now == then:
+            continue
         best, low, high = genome, 0.0, 1.0
         for _ in range(HALVINGS):
             middle = (low + high) / 2

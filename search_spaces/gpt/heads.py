@@ -1,4 +1,4 @@
-"""Laws of attention: grouped key-value heads (Ainslie et al. 2023, arXiv:2305.13245), rotary pairs."""
+"""Laws of attention: grouped key-value heads (Ainslie et al. 2023, arXiv:2305.13245), rotary."""
 
 from __future__ import annotations
 
@@ -85,6 +85,11 @@ def members(domain: ScalarDomain) -> list[int]:
     """Return the members of a domain of whole numbers, rising."""
     values = domain.values if isinstance(domain, Integer | Choice) else ()
     return sorted(v for v in values if isinstance(v, int))
+
+
+def nearest(domain: ScalarDomain, target: float) -> int:
+    """Return the member of a domain of whole numbers that is nearest to the target."""
+    return domain.clip(target)  # type: ignore[return-value]
 
 
 def _near(value: int, domain: ScalarDomain) -> list[int]:

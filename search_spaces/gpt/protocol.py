@@ -44,9 +44,11 @@ class Protocol:
     batch_tokens: Annotated[int, Integer(512, 8192, step=256, log=True), Within(1, 2**30)]
     """Tokens in a batch at the end of the horizon."""
     batch_ramp: Annotated[int, Choice((1, 2, 4)), Within(1, 64)]
-    """The batch starts at `batch_tokens / batch_ramp` and doubles at equal spacings of the first half of the horizon until it is whole."""
+    """The batch starts at `batch_tokens / batch_ramp` and doubles at equal spacings of the first
+    half of the horizon until it is whole."""
     sequence_ramp: Annotated[int, Choice((1, 2, 4)), Within(1, 64)]
-    """Sequences start at `context_length / sequence_ramp` and double likewise; each stage divides context_length."""
+    """Sequences start at `context_length / sequence_ramp` and double likewise; each stage divides
+    context_length."""
     dropout: Annotated[float, Real(0.0, 0.3), Within(0, 0.99)]
     """Probability with which a residual branch's output is dropped, elementwise."""
     attention_lr_multiplier: Annotated[float, Real(0.25, 4.0, log=True), Within(0, 1e3)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from search_spaces.errors import InfeasibleGenome
 from search_spaces.gpt.batches import scalar
 from search_spaces.gpt.cost import count_parameters
-from search_spaces.gpt.heads import fit_layers, item, members
+from search_spaces.gpt.heads import fit_layers, item, members, nearest
 from search_spaces.repairing import replaced
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NEAR_ENOUGH = 0.02
 """Among models this near to the wanted size, the one with the original's proportions is taken."""
+
+MAX_WIDTHS = 256
+"""Of a finer d_model domain, evenly spaced values are tried; d_ff does the fine adjustment."""
 
 
 def resize_to_parameters(space: Space, genome: Genome, parameters: int) -> Genome:
@@ -38,7 +41,8 @@ def resize_to_parameters(space: Space, genome: Genome, parameters: int) -> Genom
     genome = space.repair(genome).genome
     best: tuple[tuple[float, float], Genome] | None = None
     for layers in members(scalar(space, "num_layers")):
-        for d_model in members(scalar(space, "d_model")):
+        widths = members(scalar(space, "d_model"))
+        for d_model in widths[:: -(-len(widths) // MAX_WIDTHS)]:
             candidate = _fill(space, _shaped(space, genome, layers, d_model), parameters)
             if candidate is None:
                 continue
@@ -65,14 +69,14 @@ def _shaped(space: Space, genome: Genome, layers: int, d_model: int) -> Genome |
     a = genome.architecture
     kept = [(i * 2 + 1) * a.num_layers // (2 * layers) for i in range(layers)]
     wide = d_model / a.d_model
-    heads = tuple(item(space, "num_heads").clip(max(1, round(a.num_heads[i] * wide))) for i in kept)  # type: ignore[arg-type]
-    kv_heads = tuple(
-        item(space, "num_kv_heads").clip(
-            max(1, round(heads[j] * a.num_kv_heads[i] / a.num_heads[i]))
-        )  # type: ignore[arg-type]
-        for j, i in enumerate(kept)
+    heads = tuple(
+        nearest(item(space, "num_heads"), max(1, round(a.num_heads[i] * wide))) for i in kept
     )
-    fitting = fit_layers(space, space.names, heads, kv_heads)  # type: ignore[arg-type]
+    kv_heads = tuple(
+        nearest(item(space, "num_kv_heads"), max(1, round(h * a.num_kv_heads[i] / a.num_heads[i])))
+        for h, i in zip(heads, kept, strict=True)
+    )
+    fitting = fit_layers(space, space.names, heads, kv_heads)
     if fitting is None:
         return None
     return replaced(
@@ -88,18 +92,31 @@ def _shaped(space: Space, genome: Genome, layers: int, d_model: int) -> Genome |
 
 
 def _fill(space: Space, genome: Genome | None, parameters: int) -> Genome | None:
-    """Scale d_ff by the factor that meets the count: it is linear in d_ff."""
+    """Scale d_ff by the factor that meets the count: it is linear in d_ff.
+
+    Where a common step of all layers is too coarse, some layers get one more or one less.
+    """
     if genome is None:
         return None
     a = genome.architecture
     ffn = (3 if a.activation == "swiglu" else 2) * a.d_model * sum(a.d_ff)
     factor = (parameters - count_parameters(a) + ffn) / ffn
-    d_ff = tuple(item(space, "d_ff").clip(max(1.0, f * factor)) for f in a.d_ff)
-    return replaced(genome, {"d_ff": d_ff})
+    domain = item(space, "d_ff")
+    d_ff = [nearest(domain, max(1.0, f * factor)) for f in a.d_ff]
+    per_unit = ffn / sum(a.d_ff)
+    missing = (parameters - count_parameters(a) + ffn) / per_unit - sum(d_ff)
+    if abs(missing) * per_unit > NEAR_ENOUGH * parameters:
+        for i, width in enumerate(d_ff):
+            next_to = domain.at_least(width + 1) if missing > 0 else domain.at_most(width - 1)
+            step = 0 if next_to is None else int(next_to) - width  # type: ignore[arg-type]
+            if abs(missing - step) < abs(missing):
+                d_ff[i] += step
+                missing -= step
+    return replaced(genome, {"d_ff": tuple(d_ff)})
 
 
 def _strain(genome: Genome, original: Genome) -> float:
-    """Measure how far the proportions have moved: |log| of depth-to-width and of hidden-to-width."""
+    """Measure how far proportions have moved: |log| of depth-to-width and of hidden-to-width."""
     a, b = genome.architecture, original.architecture
     aspect = math.log((a.d_model / a.num_layers) / (b.d_model / b.num_layers))
     hidden = math.log(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trainers.data.origin import Origin
     from trainers.data.spec import CorpusSpec, Split
 
+Stage = Literal["tokenizer", "encoding"]
 CHUNK_BYTES = 1 << 20
 """Text that is encoded at once."""
 BPE_TRAINING_BYTES = 64 << 20
@@ -45,7 +46,7 @@ TOKENIZER_FILE = "tokenizer.json"
 class Progress:
     """How far preparing is."""
 
-    stage: Literal["tokenizer", "encoding"]
+    stage: Stage
     source: str
     done_bytes: int
     """Bytes of text read of this source."""
@@ -147,20 +148,12 @@ def _make_tokenizer(
     def train_documents() -> Iterator[str]:
         nonlocal learned_bytes
         for origin in origins:
-            texts = (text for chunk in _chunks(origin) for text, raw in chunk if _trains(raw, spec))
-            for text in limited(texts, num_bytes=BPE_TRAINING_BYTES // len(origins)):
+            for text in limited(
+                _train_documents(spec, origin, progress),
+                num_bytes=BPE_TRAINING_BYTES // len(origins),
+            ):
                 learned_bytes += len(text.encode())
                 yield text
-            if progress is not None:
-                name = origin.spec.name_or_path
-                progress(
-                    Progress(
-                        stage="tokenizer",
-                        source=name,
-                        done_bytes=learned_bytes,
-                        total_bytes=origin.num_bytes,
-                    )
-                )
 
     learned: BpeTokenizer = train_bpe(train_documents(), vocab_size=spec.vocab_size)
     path = directory / TOKENIZER_FILE
@@ -208,15 +201,7 @@ def _encode_source(
             writers[split].append(encoded)
             tokens[split] += len(encoded)
             documents[split] += len(texts[split])
-        if progress is not None:
-            progress(
-                Progress(
-                    stage="encoding",
-                    source=origin.spec.name_or_path,
-                    done_bytes=done,
-                    total_bytes=origin.num_bytes,
-                )
-            )
+        _tell(progress, "encoding", origin, done)
     origin.require_unchanged()
     return SourceRecord(
         name=origin.spec.name_or_path,
@@ -253,8 +238,30 @@ def _chunks(origin: Origin) -> Iterator[list[tuple[str, bytes]]]:
         yield chunk
 
 
-def _trains(raw: bytes, spec: CorpusSpec) -> bool:
-    return split_of(raw, seed=spec.seed, shares=spec.shares) == "train"
+def _train_documents(
+    spec: CorpusSpec, origin: Origin, progress: Callable[[Progress], None] | None
+) -> Iterator[str]:
+    done = 0
+    for chunk in _chunks(origin):
+        for text, raw in chunk:
+            done += len(raw)
+            if split_of(raw, seed=spec.seed, shares=spec.shares) == "train":
+                yield text
+        _tell(progress, "tokenizer", origin, done)
+
+
+def _tell(
+    progress: Callable[[Progress], None] | None, stage: Stage, origin: Origin, done: int
+) -> None:
+    if progress is not None:
+        progress(
+            Progress(
+                stage=stage,
+                source=origin.spec.name_or_path,
+                done_bytes=done,
+                total_bytes=origin.num_bytes,
+            )
+        )
 
 
 def _longest(manifest: Manifest, split: Split) -> int:

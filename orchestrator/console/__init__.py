@@ -1,0 +1,1 @@
+"""What users see of a search; all of it is derived from the events."""

@@ -1,0 +1,176 @@
+"""The event log: an append-only file that is the single truth of a search.
+
+One line an event: `{"n": 4, "event": "scored", "data": {...}, "aside": {...}, "sum": "90ab12cd"}`.
+Lines are numbered from 0 and each checksum continues the one before it (CRC-32), so that a line
+that was altered, lost, doubled or moved is noticed. A write is one `write` and one `fsync`; a line
+that a crash tore off at the end of the file is dropped on reading.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import zlib
+from typing import TYPE_CHECKING, Self
+
+from orchestrator.errors import UserError
+from orchestrator.events import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from orchestrator.events import Event
+
+LOG_NAME = "events.jsonl"
+
+
+def to_line(event: Event, *, number: int, previous_sum: int) -> tuple[bytes, int]:
+    """Return the event's line and its checksum."""
+    kind, data, beside = encode(event)
+    body = json.dumps(
+        {"n": number, "event": kind, "data": data, "aside": beside},
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    checksum = zlib.crc32(body.encode(), previous_sum)
+    return f'{body[:-1]},"sum":"{checksum:08x}"}}\n'.encode(), checksum
+
+
+def read_log(path: Path) -> tuple[list[Event], int, int]:
+    """Read every whole event.
+
+    Returns:
+        The events, the checksum of the last one, and the length in bytes of the whole part.
+
+    Raises:
+        UserError: No such file, or a line before the end that is not what was written.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            where=str(path),
+            law="a search keeps its events here",
+            found=error.strerror or str(error),
+            remedy="Give the directory of a search (the one that 'masga search' printed).",
+        ) from error
+    events: list[Event] = []
+    checksum = 0
+    offset = 0
+    while offset < len(content):
+        end = content.find(b"\n", offset)
+        if end < 0:
+            break  # torn off by a crash: its effect never began
+        line = content[offset:end]
+        split = line.rfind(b',"sum":"')
+        body = line[:split] + b"}"
+        expected = zlib.crc32(body, checksum)
+        if split < 0 or line[split:] != f',"sum":"{expected:08x}"}}'.encode():
+            raise _damaged(path, len(events), "a checksum that does not fit")
+        try:
+            record = json.loads(body)
+            if record["n"] != len(events):
+                raise _damaged(path, len(events), f"number {record['n']}")
+            events.append(decode(record["event"], record["data"], record["aside"]))
+        except (KeyError, ValueError, TypeError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise _damaged(path, len(events), str(error)) from error
+        checksum, offset = expected, end + 1
+    return events, checksum, offset
+
+
+def _damaged(path: Path, number: int, found: str) -> UserError:
+    return UserError(
+        where=f"{path}, line {number + 1}",
+        law="every line continues the checksum of the line before it",
+        found=found,
+        remedy=(
+            "The log was altered or damaged. Restore it from a copy, or cut it before this line: "
+            f"'head -n {number}' keeps what is whole, and 'masga resume' goes on from there."
+        ),
+    )
+
+
+class EventLog:
+    """The one writer of a search's log; holds a lock on the file until it is closed.
+
+    Opening drops a torn last line. `events` are those found on opening.
+
+    Raises:
+        UserError: Another process writes this log, or the log is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    where=str(path),
+                    law="one process writes a search",
+                    found="another one that is writing it now",
+                    remedy="Wait for it or stop it (Ctrl-C), then resume.",
+                ) from error
+            self.events, self._checksum, self._length = read_log(path)
+            os.ftruncate(self._file, self._length)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._count = len(self.events)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Write events and return when they are on disk; all or, when that fails, none.
+
+        Raises:
+            UserError: The disk is full.
+        """
+        lines: list[bytes] = []
+        count, checksum = self._count, self._checksum
+        for event in events:
+            line, checksum = to_line(event, number=count, previous_sum=checksum)
+            lines.append(line)
+            count += 1
+        content = b"".join(lines)
+        try:
+            written = 0
+            while written < len(content):
+                written += os.write(self._file, content[written:])
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, self._length)
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise disk_full(self._path) from error
+            raise
+        self._count, self._checksum, self._length = count, checksum, self._length + len(content)
+
+    def close(self) -> None:
+        """Release the file and its lock."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def disk_full(path: Path) -> UserError:
+    """Say that nothing more can be written here."""
+    return UserError(
+        where=str(path),
+        law="the disk must have room for the log and the checkpoints",
+        found="no space left",
+        remedy="Free some space, then 'masga resume' goes on from the last whole generation.",
+    )

@@ -1,0 +1,204 @@
+"""What happens in a search, as values. The event log holds them; everything else is derived.
+
+A field marked `aside` may differ between two runs of the same search (clocks, places); all other
+fields of a synchronous search on CPU are bit-identical, whatever the number of workers and
+whatever crashed. Values are JSON: numbers, strings, lists as tuples, dicts with string keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+JSON = Any
+"""A JSON value: it came from or goes to a file, and is decoded by the one who reads it."""
+
+
+def aside(**options: Any) -> Any:
+    """Mark a field that two runs of the same search need not share."""
+    return field(metadata={"aside": True}, **options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What a member has spent along its lineage; `inherited_*` is the part its donors spent."""
+
+    tokens: int = 0
+    flops: float = 0.0
+    inherited_tokens: int = 0
+    inherited_flops: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchStarted:
+    """The search and everything that decides it."""
+
+    run: dict[str, JSON]
+    """The resolved run file."""
+    space: dict[str, JSON]
+    corpus: dict[str, JSON]
+    """Digest, sources, vocabulary, documents and tokens of each split."""
+    horizon_tokens: int
+    """Tokens a member trains from the start to the end of the budget."""
+    generations: int
+    environment: dict[str, JSON] = aside()
+
+
+Decision = Literal["start", "continue", "replace", "restart", "baseline"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """What a member does next; in the log before any worker learns of it."""
+
+    member: int
+    generation: int
+    decision: Decision
+    genome: dict[str, JSON]
+    digest: str
+    """12 hex of the genome."""
+    donor: int | None = None
+    """Whose state it adopts (`replace` only)."""
+    proposer: str | None = None
+    """Where the genome came from (`replace`, `restart`, `start`)."""
+    source: tuple[int, int] | None = None
+    """(member, generation) of the state to continue from; none: fresh weights."""
+    tokens: int
+    """Tokens to train in this interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a member's interval gave."""
+
+    member: int
+    generation: int
+    digest: str
+    parameters: int
+    ledger: Ledger
+    interval_tokens: int
+    interval_flops: float
+    """Training, evaluation and measurement of this interval."""
+    train_loss: float | None
+    """Mean over the interval, nats per token; none if it failed before its first step."""
+    losses: tuple[float, ...]
+    """Nats per token on each selection batch, the same batches for all; empty if it failed."""
+    nats_per_token: float | None
+    bits_per_byte: float | None
+    failure: str | None
+    morph: dict[str, JSON] | None
+    """What a change of architecture carried, and the loss on a probe batch before and after."""
+    utilities: dict[str, JSON] | None
+    """Per-component proxies with standard errors, nats per token: heads, ffn, embedding."""
+    seconds: float = aside()
+    """Wall time of the interval: training and evaluation."""
+    adoption_seconds: float = aside()
+    """Wall time to obtain, rebuild and morph the state before training."""
+    cpu_seconds: float = aside()
+    """Processor time of the interval, of all threads."""
+    finished_at: float = aside()
+    """Seconds since the epoch, by the worker's clock."""
+    worker: int = aside()
+    origin: str = aside()
+    """Where the state came from: `fresh`, `live` memory, object `store`, `checkpoint`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A member's fitness after a generation, with its parts; higher is better."""
+
+    member: int
+    generation: int
+    fitness: float | None
+    """None: failed."""
+    parts: dict[str, JSON]
+    """loss_present, loss_horizon, standard_error, cost_price (nats) and the estimator used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationClosed:
+    """All members have reported a generation."""
+
+    generation: int
+    best_member: int | None
+    best_loss: float | None
+    best_fitness: float | None
+    tokens: int
+    """Tokens trained by the whole search so far."""
+    flops: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """A final state on the held-out split, which nothing was selected on."""
+
+    role: Literal["winner", "baseline"]
+    member: int
+    generation: int
+    digest: str
+    parameters: int
+    tokens: int
+    """Tokens along the lineage."""
+    losses: tuple[float, ...]
+    nats_per_token: float
+    bits_per_byte: float
+    seconds: float = aside()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFinished:
+    """The end, and why."""
+
+    reason: Literal["budget", "target_loss", "stagnation", "all_failed"]
+    winner: int | None
+    """None: every member of the last generation failed."""
+    generation: int | None
+    digest: str | None
+
+
+Event = SearchStarted | Ordered | Reported | Scored | GenerationClosed | Assessed | SearchFinished
+
+KINDS: dict[str, type[Event]] = {
+    "search_started": SearchStarted,
+    "ordered": Ordered,
+    "reported": Reported,
+    "scored": Scored,
+    "generation_closed": GenerationClosed,
+    "assessed": Assessed,
+    "search_finished": SearchFinished,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+_ASIDE = {
+    kind: frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
+    for kind in KINDS.values()
+}
+_TUPLES = frozenset({"losses", "source"})
+
+
+def encode(event: Event) -> tuple[str, dict[str, JSON], dict[str, JSON]]:
+    """Return the event's kind, its lasting fields and its aside fields."""
+    values = dataclasses.asdict(event)
+    names = _ASIDE[type(event)]
+    lasting = {name: value for name, value in values.items() if name not in names}
+    return _NAMES[type(event)], lasting, {name: values[name] for name in names}
+
+
+def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Event:
+    """Rebuild an event.
+
+    Raises:
+        ValueError: Unknown kind, or fields that are not the kind's own.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
+    values = {**lasting, **beside}
+    if "ledger" in values:
+        values["ledger"] = Ledger(**values["ledger"])
+    for name in _TUPLES & values.keys():
+        if values[name] is not None:
+            values[name] = tuple(values[name])
+    try:
+        return KINDS[kind](**values)
+    except TypeError as error:
+        raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error

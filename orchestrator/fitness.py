@@ -1,0 +1,120 @@
+"""Fitness: minus the loss at the horizon, minus the price of what the model costs, in nats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.horizon import HorizonEstimator, PresentLoss, present_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUMMANDS = ("loss_present", "horizon_correction", "cost_price")
+"""Parts whose sum is minus the fitness; `standard_error` stands beside them and is not summed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitness:
+    """A member's fitness with the parts that explain it. Higher is better."""
+
+    value: float
+    """Minus the sum of the parts in `SUMMANDS`, nats per token."""
+    parts: tuple[tuple[str, float], ...]
+    """(name, nats per token), always: loss_present (mean of the selection batches),
+    horizon_correction (loss at the horizon less the present one), cost_price, standard_error (of
+    the loss at the horizon)."""
+    horizon: str
+    """Estimator that gave the correction."""
+    horizon_reason: str = ""
+    """Why it is not the one asked for; empty if it is."""
+
+    def __post_init__(self) -> None:
+        names = dict(self.parts)
+        if missing := {*SUMMANDS, "standard_error"} - names.keys():
+            raise ValueError(f"Fitness carries all its parts, but {sorted(missing)} are missing.")
+        total = -sum(names[name] for name in SUMMANDS)
+        if not math.isclose(self.value, total, rel_tol=1e-9, abs_tol=1e-9):
+            raise ValueError(
+                f"Fitness is minus the sum of {', '.join(SUMMANDS)}, but value={self.value} and "
+                f"the parts give {total}."
+            )
+
+    def part(self, name: str) -> float:
+        """Return one part, nats per token; KeyError for a part that fitness does not have."""
+        return dict(self.parts)[name]
+
+    def to_json(self) -> dict[str, float | str | dict[str, float]]:
+        """Return the fitness as JSON: value, parts, horizon and its reason."""
+        return {
+            "value": self.value,
+            "parts": dict(self.parts),
+            "horizon": self.horizon,
+            "horizon_reason": self.horizon_reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """No fitness: the member has failed and is to be replaced."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitnessRule:
+    """How losses and costs become fitness; the run file's `fitness` section."""
+
+    horizon: HorizonEstimator = field(default_factory=PresentLoss)
+    """Estimator of the loss at the horizon."""
+    nats_per_gflop_per_token: float = 0.0
+    """Price mu: nats per token that one more GFLOP per trained token must earn."""
+
+    def __post_init__(self) -> None:
+        price = self.nats_per_gflop_per_token
+        if not (math.isfinite(price) and price >= 0):
+            raise ValueError(
+                f"`nats_per_gflop_per_token >= 0` must hold, but got {price}. 0 selects on the "
+                f"loss alone."
+            )
+
+    def score(
+        self,
+        *,
+        batch_losses: Sequence[float],
+        curve: Sequence[tuple[int, float]],
+        horizon_tokens: int,
+        flops_per_token: float,
+    ) -> Fitness | Unfit:
+        """Return the fitness of one member at the end of an interval.
+
+        Args:
+            batch_losses: Loss of each selection batch, nats per token.
+            curve: (tokens, loss in nats per token) after each interval, through the ancestors, now
+                included; tokens ascend.
+            horizon_tokens: Tokens at the end of the member's budget.
+            flops_per_token: Training FLOPs of the member's architecture for one token.
+
+        Returns:
+            The fitness, or `Unfit` if a loss is missing or not finite.
+        """
+        if not batch_losses:
+            return Unfit(reason="no evaluation batch has a loss")
+        if not all(math.isfinite(loss) for loss in batch_losses):
+            return Unfit(reason="the evaluation loss is not finite")
+        present, _ = present_loss(batch_losses)
+        estimate = self.horizon.estimate(curve, batch_losses, horizon_tokens=horizon_tokens)
+        parts = (
+            ("loss_present", present),
+            ("horizon_correction", estimate.loss - present),
+            ("cost_price", self.nats_per_gflop_per_token * flops_per_token / 1e9),
+            ("standard_error", estimate.standard_error),
+        )
+        summed = dict(parts)
+        return Fitness(
+            value=-sum(summed[name] for name in SUMMANDS),
+            parts=parts,
+            horizon=estimate.used,
+            horizon_reason=estimate.reason,
+        )

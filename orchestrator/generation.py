@@ -1,0 +1,161 @@
+"""One generation's decisions: who goes on, who is replaced by whom, with which genome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.proposers import Observation, ProposalRequest
+from orchestrator.randomness import WHOLE_POPULATION, generator
+from orchestrator.selection import ReplaceBy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.population import MemberRecord
+    from orchestrator.proposers import WeightedProposers
+    from orchestrator.selection import SelectionPolicy
+    from orchestrator.tasks import StateKey
+    from search_spaces.genome import Genome
+    from search_spaces.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """What becomes of one member in the next interval."""
+
+    member: int
+    generation: int
+    decision: Literal["continue", "replace", "restart"]
+    genome: Genome
+    source: StateKey | None
+    donor: int | None = None
+    proposer: str | None = None
+
+
+def breed(
+    *,
+    records: Sequence[MemberRecord],
+    due: Sequence[MemberRecord],
+    policy: SelectionPolicy,
+    proposers: WeightedProposers | None,
+    space: Space,
+    free: frozenset[str],
+    generation: int,
+    seed: int,
+) -> list[Child]:
+    """Decide about the members that are due, in the order of their numbers.
+
+    Args:
+        records: The whole population; members without a report yet are no candidates.
+        due: Those whose interval has ended.
+        policy: Chooses who is replaced by whom.
+        proposers: Give the genome of a replaced member.
+        space: Where a member that nobody can replace starts again.
+        free: Genes that may change.
+        generation: The one that the children are born into.
+        seed: Of the search.
+    """
+    candidates = tuple(r.outcome.candidate() for r in records if r.outcome is not None)
+    by_member = {r.member: r for r in records}
+    whole = len(due) == len(records)
+    verdicts = policy.select(
+        candidates,
+        due=frozenset(r.member for r in due),
+        generation=generation,  # the intervals completed: generations are numbered from 0
+        rng=generator(
+            seed, "select", generation, WHOLE_POPULATION if whole else min(r.member for r in due)
+        ),
+    )
+    children: list[Child] = []
+    for record in sorted(due, key=lambda r: r.member):
+        outcome = record.outcome
+        assert outcome is not None
+        number = record.order.generation + 1
+        draw = generator(seed, "propose", number, record.member)
+        match verdicts[record.member]:
+            case ReplaceBy(donor=donor, protocol_of=protocol_of, explore=explore):
+                parent = by_member[donor].outcome
+                assert parent is not None
+                name: str | None = None
+                genome = parent.life.genome
+                if protocol_of is not None:
+                    lender = by_member[protocol_of].outcome
+                    assert lender is not None
+                    genome = replace(genome, protocol=lender.life.genome.protocol)
+                if explore:
+                    assert proposers is not None
+                    request = ProposalRequest(
+                        generation=number,
+                        member=record.member,
+                        donor=genome,
+                        replaced=outcome.life.genome,
+                        free=free,
+                    )
+                    proposal = proposers.propose_by(request, draw)
+                    name, genome = proposal.proposer, proposal.genome
+                children.append(
+                    Child(
+                        member=record.member,
+                        generation=number,
+                        decision="replace",
+                        genome=genome,
+                        source=parent.key,
+                        donor=donor,
+                        proposer=name,
+                    )
+                )
+            case _ if outcome.failed:  # nobody survived to replace it
+                children.append(
+                    Child(
+                        member=record.member,
+                        generation=number,
+                        decision="restart",
+                        genome=space.sample(draw),
+                        source=None,
+                        proposer="random",
+                    )
+                )
+            case _:
+                children.append(
+                    Child(
+                        member=record.member,
+                        generation=number,
+                        decision="continue",
+                        genome=outcome.life.genome,
+                        source=outcome.key,
+                    )
+                )
+    return children
+
+
+def observations(
+    *, population: Sequence[MemberRecord], due: Sequence[MemberRecord]
+) -> tuple[Observation, ...]:
+    """Say what each finished interval gained, beside the median gain of the population.
+
+    The gain of a member is its fitness after the interval minus the fitness it started from (its
+    own or its donor's; nothing for fresh weights). Taking the median of everybody's newest gain
+    away removes the trend that all share, so that gains of early and of late generations can be
+    compared. A failed interval teaches nothing here: there is no number that would be true of it.
+    """
+    gains: dict[int, float] = {}
+    for record in population:
+        outcome = record.outcome
+        if outcome is not None and not outcome.failed:
+            fitness = [point.fitness for point in outcome.life.curve[-2:]]
+            gains[record.member] = fitness[-1] - (fitness[0] if len(fitness) > 1 else 0.0)
+    middle = median(gains.values()) if gains else 0.0
+    return tuple(
+        Observation(
+            member=record.member,
+            generation=record.outcome.key.generation,
+            genome=record.outcome.life.genome,
+            fitness=record.outcome.life.curve[-1].fitness,
+            gain=gains[record.member] - middle,
+            tokens=record.outcome.life.ledger.tokens,
+        )
+        for record in due
+        if record.outcome is not None and record.member in gains
+    )

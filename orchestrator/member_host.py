@@ -1,0 +1,302 @@
+"""Does tasks: obtains a state, morphs it, trains it for an interval, evaluates it, lets it rest.
+
+A state is looked for where it is nearest: in this worker's memory, in the exchange (the object
+store of the cluster), in a checkpoint. All three hold the same bits. A finished interval is in a
+checkpoint, its report beside it, before the report is given to anyone: a task that is asked for
+again is answered from there.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from orchestrator.events import Assessed, Reported, decode, encode
+from orchestrator.tasks import Assess, StateKey, Train
+from search_spaces.gpt.cost import count_parameters
+from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
+from trainers.member import Member
+from trainers.morphism import morph
+from trainers.serialisation import state_from_bytes, state_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from orchestrator.events import JSON
+    from orchestrator.tasks import Task
+    from trainers.data import Corpus
+    from trainers.member import Interval, Progress
+    from trainers.settings import TrainerSettings
+    from trainers.state import MemberState
+
+Origin = Literal["fresh", "live", "store", "checkpoint"]
+
+
+class Exchange(Protocol):
+    """Where workers leave states for each other, in memory."""
+
+    def publish(self, key: StateKey, payload: bytes) -> None:
+        """Offer a state."""
+
+    def fetch(self, key: StateKey) -> memoryview | None:
+        """Return a state, or none if nobody offers it any more."""
+
+
+class NoExchange:
+    """One worker alone: its own memory and its checkpoints are enough."""
+
+    def publish(self, key: StateKey, payload: bytes) -> None:
+        """Keep nothing."""
+
+    def fetch(self, key: StateKey) -> memoryview | None:
+        """Offer nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Adopted:
+    member: Member
+    origin: Origin
+    morph: dict[str, object] | None
+    flops: float
+    """Spent on the probe batch."""
+
+
+class MemberHost:
+    """Hosts the members whose tasks it is given, one at a time.
+
+    Args:
+        corpus: What members train on.
+        settings: How, for all members alike.
+        checkpoints: Directory of the search's checkpoints, shared by all workers.
+        exchange: Where states travel between workers.
+        worker: Number of this worker, for the record.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        settings: TrainerSettings,
+        checkpoints: Path,
+        exchange: Exchange,
+        worker: int,
+    ) -> None:
+        self._corpus = corpus
+        self._settings = settings
+        self._checkpoints = checkpoints
+        self._exchange = exchange
+        self._worker = worker
+        self._live: dict[StateKey, Member] = {}
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._writing: list[Future[None]] = []
+
+    @property
+    def resident(self) -> tuple[StateKey, ...]:
+        """The states in this worker's memory: tasks that start from them start at once."""
+        return tuple(self._live)
+
+    def run(
+        self, task: Task, *, progress: Callable[[Progress], None] | None = None
+    ) -> Reported | Assessed:
+        """Do one task. Its state rests in a checkpoint once `flush` has returned."""
+        match task:
+            case Train():
+                return self.finished_before(task) or self._train(task, progress)
+            case Assess():
+                return self._assess(task)
+
+    def flush(self) -> None:
+        """Wait until every state is on disk.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        while self._writing:
+            self._writing.pop(0).result()
+
+    def close(self) -> None:
+        """Finish writing and stop."""
+        self._writer.shutdown()
+
+    def finished_before(self, task: Train) -> Reported | None:
+        """Return the report of a task whose outcome an earlier life of this search left."""
+        directory = self._checkpoints / str(task.key)
+        if not directory.is_dir():
+            return None
+        try:
+            _, extra = read_checkpoint(directory)
+        except CheckpointDamaged:
+            return None  # its bits are decided: train them again
+        lasting, beside = extra.get("report"), extra.get("aside")
+        if extra.get("task") != task.digest:
+            return None
+        assert isinstance(lasting, dict)
+        assert isinstance(beside, dict)
+        report = decode("reported", lasting, beside)
+        assert isinstance(report, Reported)
+        return report
+
+    def _train(self, task: Train, progress: Callable[[Progress], None] | None) -> Reported:
+        started = time.perf_counter()
+        adopted = self._adopt(task)
+        ready, cpu = time.perf_counter(), time.process_time()
+        member = adopted.member
+        interval = member.train(task.tokens, progress=progress)
+        report = self._report(task, adopted, interval)
+        report = replace(
+            report,
+            seconds=time.perf_counter() - ready,
+            adoption_seconds=ready - started,
+            cpu_seconds=time.process_time() - cpu,
+            finished_at=time.time(),
+            worker=self._worker,
+            origin=adopted.origin,
+        )
+        if report.failure is None:
+            self._keep(task, member, report)
+        return report
+
+    def _adopt(self, task: Train) -> _Adopted:
+        """Make the member that the task trains."""
+        genome = task.genome
+        if task.source is None:
+            member = Member.create(
+                genome.architecture,
+                genome.protocol,
+                corpus=self._corpus,
+                settings=self._settings,
+                member_seed=task.seed,
+            )
+            return _Adopted(member=member, origin="fresh", morph=None, flops=0.0)
+        live = self._live.get(task.source)
+        if live is not None and task.source.member == task.member:
+            del self._live[task.source]
+            return _Adopted(member=live, origin="live", morph=None, flops=0.0)
+        state, origin = self._obtain(task.source)
+        record: dict[str, object] | None = None
+        flops = 0.0
+        donor_architecture = state.architecture
+        if donor_architecture == genome.architecture:
+            return _Adopted(
+                member=self._revive(replace(state, protocol=genome.protocol)),
+                origin=origin,
+                morph=None,
+                flops=0.0,
+            )
+        before = self._revive(state).evaluate("game", batches=1)
+        child, outcome = morph(state, genome.architecture, seed=task.seed)
+        member = self._revive(replace(child, protocol=genome.protocol))
+        after = member.evaluate("game", batches=1)
+        flops = before.flops + after.flops
+        record = {
+            **outcome.to_json(),
+            "probe_loss_before": before.nats_per_token,
+            "probe_loss_after": after.nats_per_token,
+        }
+        return _Adopted(member=member, origin=origin, morph=record, flops=flops)
+
+    def _revive(self, state: MemberState) -> Member:
+        return Member.from_state(state, corpus=self._corpus, settings=self._settings)
+
+    def _obtain(self, key: StateKey) -> tuple[MemberState, Origin]:
+        """Find a state where it is nearest; the caller may change what it gets."""
+        live = self._live.get(key)
+        if live is not None:
+            return live.state(), "live"  # copied when it is revived
+        payload = self._exchange.fetch(key)
+        if payload is not None:
+            return state_from_bytes(payload), "store"
+        self.flush()
+        state, _ = read_checkpoint(self._checkpoints / str(key))
+        return state, "checkpoint"
+
+    def _report(self, task: Train, adopted: _Adopted, interval: Interval) -> Reported:
+        member = adopted.member
+        flops = interval.flops + adopted.flops
+        losses: tuple[float, ...] = ()
+        nats: float | None = None
+        bits: float | None = None
+        failure = interval.failure
+        if failure is None:
+            evaluation = member.evaluate("selection")
+            flops += evaluation.flops
+            if math.isfinite(evaluation.nats_per_token):
+                losses = evaluation.losses
+                nats, bits = evaluation.nats_per_token, evaluation.bits_per_byte
+            else:
+                failure = f"the selection loss became {evaluation.nats_per_token}"
+        return Reported(
+            member=task.member,
+            generation=task.generation,
+            digest=task.genome.digest,
+            parameters=count_parameters(task.genome.architecture),
+            ledger=replace(
+                task.ledger,
+                tokens=task.ledger.tokens + interval.tokens,
+                flops=task.ledger.flops + flops,
+            ),
+            interval_tokens=interval.tokens,
+            interval_flops=flops,
+            train_loss=interval.mean_train_loss,
+            losses=losses,
+            nats_per_token=nats,
+            bits_per_byte=bits,
+            failure=failure,
+            morph=adopted.morph,
+            utilities=_utilities(member.state()),
+            seconds=0.0,
+            adoption_seconds=0.0,
+            cpu_seconds=0.0,
+            finished_at=0.0,
+            worker=self._worker,
+            origin=adopted.origin,
+        )
+
+    def _keep(self, task: Train, member: Member, report: Reported) -> None:
+        """Offer the state to the others, let it rest on disk, and hold it for its next interval."""
+        state = member.state()
+        self._exchange.publish(task.key, state_to_bytes(state))
+        _, lasting, beside = encode(report)
+        extra: dict[str, JSON] = {"task": task.digest, "report": lasting, "aside": beside}
+        directory = self._checkpoints / str(task.key)
+        self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
+        self._live[task.key] = member
+        newest = max(key.generation for key in self._live)
+        for key in [key for key in self._live if key.generation < newest - 1]:
+            del self._live[key]
+
+    def _assess(self, task: Assess) -> Assessed:
+        started = time.perf_counter()
+        state, _ = self._obtain(task.source)
+        evaluation = self._revive(state).evaluate("heldout", batches=self._settings.heldout_batches)
+        return Assessed(
+            role=task.role,
+            member=task.source.member,
+            generation=task.source.generation,
+            digest=task.genome.digest,
+            parameters=count_parameters(task.genome.architecture),
+            tokens=state.position.tokens,
+            losses=evaluation.losses,
+            nats_per_token=evaluation.nats_per_token,
+            bits_per_byte=evaluation.bits_per_byte,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _utilities(state: MemberState) -> dict[str, object] | None:
+    """Return the running means of the proxies with their standard errors; none: not measured."""
+    if state.utility_weight == 0.0:
+        return None
+    return {
+        "heads": [list(layer) for layer in state.head_utility],
+        "heads_se": [list(layer) for layer in state.head_utility_error],
+        "ffn": list(state.ffn_utility),
+        "ffn_se": list(state.ffn_utility_error),
+        "embedding": state.embedding_utility,
+        "embedding_se": state.embedding_utility_error,
+    }

@@ -1,0 +1,113 @@
+"""The population: what the search knows of each member, as values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.events import Ledger
+from orchestrator.selection import Candidate
+from orchestrator.tasks import StateKey
+
+if TYPE_CHECKING:
+    from orchestrator.events import Ordered, Reported
+    from orchestrator.fitness import Fitness
+    from search_spaces.genome import Genome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One evaluation along a lineage."""
+
+    tokens: int
+    losses: tuple[float, ...]
+    """Nats per token, one a selection batch."""
+    fitness: float
+
+    @property
+    def loss(self) -> float:
+        """Mean loss in nats per token."""
+        return sum(self.losses) / len(self.losses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """A genome and the lineage that led to it."""
+
+    genome: Genome
+    ledger: Ledger = Ledger()
+    """Spent along the lineage so far."""
+    curve: tuple[CurvePoint, ...] = ()
+    """Evaluations along the lineage, donors' included, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A life after an interval; its state is at `key`."""
+
+    key: StateKey
+    life: Life
+    report: Reported
+    fitness: Fitness | None
+    """None: the interval failed."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing can be inherited from it."""
+        return self.fitness is None
+
+    @property
+    def loss(self) -> float:
+        """Mean loss in nats per token on the selection split; infinite after a failure."""
+        return math.inf if self.failed else self.life.curve[-1].loss
+
+    def candidate(self) -> Candidate:
+        """Return what selection policies see."""
+        return Candidate(
+            member=self.key.member,
+            fitness=-math.inf if self.fitness is None else self.fitness.value,
+            batch_losses=self.report.losses,
+            generation=self.key.generation + 1,  # intervals completed
+            tokens=self.life.ledger.tokens,
+            curve=tuple((point.tokens, point.fitness) for point in self.life.curve),
+            failed=self.failed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRecord:
+    """One slot of the population; slots live as long as the search."""
+
+    member: int
+    order: Ordered
+    """What it does, or did last."""
+    running: Life | None
+    """The life in training; none: the order has been answered."""
+    outcome: Outcome | None = None
+    """Its newest finished interval; while it trains, still the one before."""
+
+    def answered(self, report: Reported, fitness: Fitness | None) -> MemberRecord:
+        """Return the record after the report to its open order."""
+        assert self.running is not None
+        life = replace(self.running, ledger=report.ledger)
+        if fitness is not None:
+            point = CurvePoint(
+                tokens=report.ledger.tokens, losses=report.losses, fitness=fitness.value
+            )
+            life = replace(life, curve=(*life.curve, point))
+        key = StateKey(self.member, report.generation)
+        outcome = Outcome(key=key, life=life, report=report, fitness=fitness)
+        return replace(self, running=None, outcome=outcome)
+
+    def ordered(self, order: Ordered, life: Life) -> MemberRecord:
+        """Return the record with a new order."""
+        return replace(self, order=order, running=life)
+
+
+def inherited(life: Life, genome: Genome) -> Life:
+    """Return the life of a child that adopts this one's state: what was spent is inherited."""
+    ledger = replace(
+        life.ledger, inherited_tokens=life.ledger.tokens, inherited_flops=life.ledger.flops
+    )
+    return replace(life, genome=genome, ledger=ledger)

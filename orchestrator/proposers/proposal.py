@@ -1,0 +1,62 @@
+"""What a proposer is told, what it is asked, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from search_spaces.genome import Genome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """How a genome did in one interval of one member."""
+
+    member: int
+    generation: int
+    genome: Genome
+    fitness: float
+    """At the end of the interval, nats per token."""
+    gain: float
+    """Fitness after the interval less fitness before, less the generation's median gain; higher is
+    better, nats per token. This is what proposers learn from: fitness itself rises with every token
+    and would credit each genome with its predecessors' training."""
+    tokens: int
+    """Tokens trained at the end of the interval, the inherited ones included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRequest:
+    """A member that has taken over a donor's state and wants a genome."""
+
+    generation: int
+    member: int
+    donor: Genome
+    """Genome of the state taken over; genes that are not free stay as they are here."""
+    replaced: Genome
+    """Genome that the member had before."""
+    free: frozenset[str]
+    """Names of the genes that may change."""
+
+
+class Proposer(Protocol):
+    """A source of child genomes.
+
+    Deterministic: the same sequence of calls with the same generators gives the same genomes, in
+    any process. A search is resumed by repeating the calls.
+    """
+
+    def observe(self, observations: tuple[Observation, ...]) -> None:
+        """Learn from the intervals that have ended, proposed by whomever."""
+        ...
+
+    def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
+        """Return a feasible genome that differs from the donor in free genes only.
+
+        What must follow a free gene follows it: per-layer vectors keep one value a layer, and genes
+        that become inactive take their canonical value.
+        """
+        ...

@@ -1,0 +1,69 @@
+"""Several proposers in one search: each request goes to one of them, drawn by weight."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from orchestrator.proposers.proposal import Observation, ProposalRequest, Proposer
+    from search_spaces.genome import Genome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedProposer:
+    """One of several proposers."""
+
+    name: str
+    """Name in the event log; each once."""
+    proposer: Proposer
+    weight: float
+    """Relative frequency, >= 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A genome and who proposed it."""
+
+    genome: Genome
+    proposer: str
+
+
+class WeightedProposers:
+    """Draws a proposer for each request; all of them observe everything."""
+
+    def __init__(self, proposers: tuple[WeightedProposer, ...]) -> None:
+        """Set up.
+
+        Raises:
+            ValueError: Names are not distinct, or no weight is positive and finite.
+        """
+        names = [entry.name for entry in proposers]
+        if len(set(names)) != len(names):
+            raise ValueError(f"Each proposer needs a name of its own, but got {names}.")
+        weights = [entry.weight for entry in proposers]
+        if not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:
+            raise ValueError(
+                f"Weights must be >= 0 and one of them > 0, but got "
+                f"{dict(zip(names, weights, strict=True))}. Give each a relative frequency."
+            )
+        self._proposers = proposers
+        self._probabilities = [weight / sum(weights) for weight in weights]
+
+    def observe(self, observations: tuple[Observation, ...]) -> None:
+        """Pass observations on to every proposer."""
+        for entry in self._proposers:
+            entry.proposer.observe(observations)
+
+    def propose_by(self, request: ProposalRequest, rng: np.random.Generator) -> Proposal:
+        """Return a genome with the name of its proposer."""
+        index = int(rng.choice(len(self._proposers), p=self._probabilities))
+        chosen = self._proposers[index]
+        return Proposal(genome=chosen.proposer.propose(request, rng), proposer=chosen.name)
+
+    def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
+        """Return a genome; see `Proposer.propose`."""
+        return self.propose_by(request, rng).genome

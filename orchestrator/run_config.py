@@ -1,0 +1,389 @@
+"""The run file's values: what is searched, on which text, with what budget and by which rules.
+
+Unknown keys are errors and nothing is converted behind the user's back, except sizes (`8M`, `2GB`).
+`load_run` (run_loading.py) reads a file into a `RunConfig`; `RunConfig.from_json` rebuilds one.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from orchestrator.events import JSON  # noqa: TC001 - pydantic reads it at run time
+from orchestrator.horizon import ESTIMATORS
+from orchestrator.mistakes import LawsBroken, Mistake
+from orchestrator.plugins import PROPOSERS_ARE_GIVEN, check_plugin
+from orchestrator.proposers import PROPOSERS
+from orchestrator.quantities import parse_bytes, parse_count
+from orchestrator.run_laws import broken_laws
+from orchestrator.selection import POLICIES
+
+_SIZE_SCHEMA = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
+    "examples": [4096, "8M", "1e6"],
+}
+
+
+def _law(law: str, found: object, remedy: str) -> LawsBroken:
+    return LawsBroken(Mistake(law=law, found=repr(found), remedy=remedy))
+
+
+def _real(written: object) -> object:
+    """Read `1e15` and `8M`; leave anything that is not text to the type."""
+    if not isinstance(written, str):
+        return written
+    try:
+        return parse_count(written)
+    except ValueError:
+        raise _law("a number is needed", written, "Write, for example, 1e15 or 8M.") from None
+
+
+def _count(written: object) -> object:
+    value = _real(written)
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise _law("a whole number is needed", written, "Write, for example, 4096 or 8M.")
+        return int(value)
+    return value
+
+
+def _bytes(written: object) -> object:
+    try:
+        return parse_bytes(written)
+    except ValueError:
+        remedy = "Write, for example, 256MB, 2GB or 1GiB."
+        raise _law("an amount of memory is needed", written, remedy) from None
+
+
+def _workers(written: object) -> object:
+    if written == "auto" or (type(written) is int and written >= 1):
+        return written
+    remedy = "Write `auto` for one worker a free core or accelerator, or a number such as 2."
+    raise _law("`auto` or a whole number of at least 1 is needed", written, remedy)
+
+
+def _source(written: object) -> object:
+    if isinstance(written, str):
+        if re.search(r"[/\\*]|\.\w+$", written):
+            remedy = f"For files write {{path: {written}}}."
+            raise _law("a plain word is the name of a corpus", written, remedy)
+        return {"name": written}
+    return written
+
+
+Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_SIZE_SCHEMA)]
+"""A whole number; `8M` and `1e6` are read too."""
+Amount = Annotated[float, BeforeValidator(_real), WithJsonSchema(_SIZE_SCHEMA)]
+Bytes = Annotated[int, BeforeValidator(_bytes), WithJsonSchema(_SIZE_SCHEMA)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        validate_default=False,
+    )
+
+
+class SourceConfig(_Section):
+    """Where text comes from: a named corpus, or files."""
+
+    name: str | None = None
+    """A named corpus, such as `wiki_vital`."""
+    path: str | None = None
+    """A file or a pattern such as `docs/**/*.txt`: text, JSONL or Parquet."""
+    field: str | None = None
+    """The field or column that holds the text (JSONL and Parquet)."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.name is None) == (self.path is None):
+            found = "neither" if self.name is None else "both"
+            remedy = "Write `wiki_vital`, or {path: docs/**/*.txt}."
+            law = "a source has a `name` or a `path`"
+            raise LawsBroken(Mistake(law=law, found=found, remedy=remedy))
+        if self.field is not None and self.path is None:
+            law = "`field` belongs to a source with a `path`"
+            raise _law(law, self.field, "Delete `field`, or write the `path` of the files.")
+        return self
+
+
+Source = Annotated[
+    SourceConfig,
+    BeforeValidator(_source),
+    Field(json_schema_extra={"description": "A named corpus, or {path: ..., field: ...}."}),
+]
+
+
+class CorpusConfig(_Section):
+    """The text that members train on and are judged by."""
+
+    sources: tuple[Source, ...] = Field(
+        default=(SourceConfig(name="wiki_vital"),), min_length=1, strict=False
+    )
+    """Each is one domain of the data mix, in this order."""
+    fallback: str | None = None
+    """A named corpus that stands in (and says so) for a named one that is not installed."""
+    tokenizer: Literal["bytes", "bpe"] = "bytes"
+    vocabulary: Annotated[Count, Field(ge=258, le=65_536)] | None = None
+    """Tokens of the `bpe` vocabulary."""
+    context_length: Annotated[Count, Field(ge=8)] = 128
+    """Tokens in the longest sequence."""
+
+
+class LimitsConfig(_Section):
+    """What no genome may exceed; null: no limit."""
+
+    parameters: Annotated[Count, Field(ge=1)] | None = None
+    flops_per_token: Annotated[Amount, Field(gt=0)] | None = None
+    """Training FLOPs (forward and backward) a token."""
+    memory: Annotated[Bytes, Field(ge=1)] | None = None
+    """Peak memory of training one member."""
+
+
+class SpaceConfig(_Section):
+    """What is searched."""
+
+    name: str = "gpt"
+    """`gpt`, `my_space.py:SPACE` or `package.module:SPACE`."""
+    genes: dict[str, JSON] = {}
+    """Narrower domains: `{integer: [64, 160], step: 16}`; a single value fixes a gene."""
+    limits: LimitsConfig = LimitsConfig()
+    first_generation: Literal["uniform", "step_law", "expert"] = "step_law"
+    """Where the first genomes are drawn."""
+
+
+class PopulationConfig(_Section):
+    """Who trains, and how long between two decisions."""
+
+    members: Annotated[int, Field(ge=1)] = 8
+    interval_tokens: Annotated[Count, Field(ge=1)] = 32_768
+    mode: Literal["synchronous", "asynchronous"] = "synchronous"
+
+
+class BudgetConfig(_Section):
+    """What the whole search may spend: tokens, or FLOPs."""
+
+    tokens: Annotated[Count, Field(ge=1)] | None = None
+    flops: Annotated[Amount, Field(gt=0)] | None = None
+
+
+class StopConfig(_Section):
+    """Reasons to end before the budget; null: none."""
+
+    target_loss: Annotated[float, Field(gt=0)] | None = None
+    """Nats per token on the selection split."""
+    stagnation_generations: Annotated[int, Field(ge=1)] | None = None
+    """Generations without a better loss."""
+
+
+class SelectionConfig(_Section):
+    """Who is replaced by whom; further keys are the policy's own parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+    policy: str = "truncation"
+    """A built-in policy, or `package.module:Class`."""
+
+    @property
+    def parameters(self) -> dict[str, JSON]:
+        """The policy's own parameters, as written."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _policy_exists(self) -> Self:
+        check_plugin(self.policy, self.parameters, POLICIES, kind="policy")
+        return self
+
+
+class ProposerConfig(_Section):
+    """Where child genomes come from; further keys are the proposer's own parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+    proposer: str
+    """A built-in proposer, or `package.module:Class`."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Share of the children that it proposes, relative to the others' weights."""
+
+    @property
+    def parameters(self) -> dict[str, JSON]:
+        """The proposer's own parameters, as written."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _proposer_exists(self) -> Self:
+        check_plugin(
+            self.proposer, self.parameters, PROPOSERS, kind="proposer", given=PROPOSERS_ARE_GIVEN
+        )
+        return self
+
+
+class FreezeConfig(_Section):
+    """When each half of a genome may change, as shares of the budget."""
+
+    architecture_after: Share = 0.5
+    """Architecture genes no longer change after this share; 1: never frozen."""
+    protocol_before: Share = 0.0
+    """Protocol genes do not change before this share."""
+
+
+class FitnessConfig(_Section):
+    """What a member is judged by; further keys are the estimator's own parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+    horizon: str = "present"
+    """How the loss at the end of the budget is estimated from the present."""
+    nats_per_gflop: Annotated[float, Field(ge=0)] = 0.0
+    """Price of cost: nats for each GFLOP that a training token takes."""
+
+    @property
+    def parameters(self) -> dict[str, JSON]:
+        """The estimator's own parameters, as written."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _estimator_exists(self) -> Self:
+        check_plugin(self.horizon, self.parameters, ESTIMATORS, kind="horizon")
+        return self
+
+
+class TrainingConfig(_Section):
+    """How members train and are measured."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: Literal["auto", True, False] = "auto"
+    utility_every: Annotated[int, Field(ge=0)] = 8
+    """Steps between two measurements of the components' utilities; 0: never."""
+    evaluation_sequences: Annotated[int, Field(ge=1)] = 16
+    """Sequences in an evaluation batch."""
+    evaluation_batches: Annotated[int, Field(ge=2)] = 8
+    """Batches that selection judges members by."""
+    heldout_batches: Annotated[int, Field(ge=2)] = 32
+    """Batches that the winner and the baseline are compared on at the end."""
+    micro_batch_tokens: Annotated[Count, Field(ge=1)] | None = None
+    """Most tokens in one forward and backward pass; null: the whole batch."""
+
+
+class ResourcesConfig(_Section):
+    """Where the search runs."""
+
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
+    """Processes that host members."""
+    cpus_per_worker: Annotated[float, Field(gt=0)] = 1
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0
+    address: str | None = None
+    """A Ray cluster, such as `auto` or `10.0.0.5:6379`; null: one of this machine alone."""
+    object_store: Annotated[Bytes, Field(ge=80_000_000)] = 256_000_000
+    """Shared memory of a cluster that is started here."""
+
+
+class CheckpointsConfig(_Section):
+    """What is kept on disk for `masga resume`."""
+
+    keep_generations: Annotated[int, Field(ge=1)] = 2
+
+
+class MlflowConfig(_Section):
+    """Where MLflow shows the search."""
+
+    enabled: bool = True
+    tracking_uri: str | None = None
+    """Null: the file `mlflow.db` in the output directory."""
+    experiment: str | None = None
+    """Null: `masga`."""
+
+
+class RunConfig(_Section):
+    """Everything that decides a search."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "search"
+    """Names the directory of the search inside `output`; unwritten: the run file's own name."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Every random draw comes from it."""
+    output: str = "runs"
+    """Directory of searches; unwritten: `runs` where the command runs."""
+    corpus: CorpusConfig = CorpusConfig()
+    space: SpaceConfig = SpaceConfig()
+    population: PopulationConfig = PopulationConfig()
+    budget: BudgetConfig
+    stop: StopConfig = StopConfig()
+    selection: SelectionConfig = SelectionConfig()
+    proposers: tuple[ProposerConfig, ...] = Field(
+        default=(ProposerConfig(proposer="mutation"),), strict=False
+    )
+    freeze: FreezeConfig = FreezeConfig()
+    fitness: FitnessConfig = FitnessConfig()
+    training: TrainingConfig = TrainingConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    checkpoints: CheckpointsConfig = CheckpointsConfig()
+    baseline: bool = True
+    """Train the default genome of the winner's size with the winner's tokens at the end."""
+    mlflow: MlflowConfig = MlflowConfig()
+
+    @model_validator(mode="after")
+    def _laws_between_keys(self) -> Self:
+        mistakes = broken_laws(self)
+        if mistakes:
+            raise LawsBroken(*mistakes)
+        return self
+
+    def deciding(self) -> dict[str, JSON]:
+        """Return what decides the search: all keys but those of `beside`, as JSON."""
+        return self.model_dump(mode="json", exclude=set(BESIDE))
+
+    def beside(self) -> dict[str, JSON]:
+        """Return what a synchronous search on CPU does not depend on: places and resources."""
+        return self.model_dump(mode="json", include=set(BESIDE))
+
+    @classmethod
+    def from_json(cls, values: dict[str, JSON]) -> Self:
+        """Rebuild what `{**deciding(), **beside()}` gave.
+
+        Raises:
+            ValueError: A key or value is not one of a run file.
+        """
+        return cls.model_validate(values)
+
+    def anchored(self, directory: Path) -> Self:
+        """Return the same with the paths of sources and space taken from `directory`."""
+        sources = tuple(
+            s if s.path is None else s.model_copy(update={"path": str(directory / s.path)})
+            for s in self.corpus.sources
+        )
+        space, name = self.space, self.space.name
+        file, colon, variable = name.rpartition(":")
+        if colon and file.endswith(".py"):
+            space = space.model_copy(update={"name": f"{directory / file}:{variable}"})
+        changes: dict[str, Any] = {
+            "corpus": self.corpus.model_copy(update={"sources": sources}),
+            "space": space,
+        }
+        if "output" in self.model_fields_set:
+            changes["output"] = str(directory / self.output)
+        return self.model_copy(update=changes)
+
+    @property
+    def output_directory(self) -> Path:
+        """The directory of searches."""
+        return Path(self.output)
+
+
+BESIDE = ("output", "resources", "checkpoints", "mlflow")
+"""The keys that say where and with what a search runs, not which search it is."""

@@ -1,0 +1,123 @@
+"""Laws between keys of a run file; each key alone is checked by its type in run_config.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.run_config import RunConfig
+
+
+def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
+    """Return every law between keys that the run file breaks."""
+    return (*_corpus(run), *_population(run), *_budget(run), *_training(run), *_freeze(run))
+
+
+def _corpus(run: RunConfig) -> Iterator[Mistake]:
+    corpus = run.corpus
+    if corpus.tokenizer == "bpe" and corpus.vocabulary is None:
+        yield Mistake(
+            key=("corpus", "vocabulary"),
+            law="`tokenizer: bpe` needs a `vocabulary`",
+            found="none",
+            remedy="Write, for example, vocabulary: 4096.",
+        )
+    if corpus.tokenizer == "bytes" and corpus.vocabulary is not None:
+        yield Mistake(
+            key=("corpus", "vocabulary"),
+            law="`vocabulary` belongs to `tokenizer: bpe`",
+            found=f"vocabulary: {corpus.vocabulary} with `tokenizer: bytes`",
+            remedy="Delete it, or write tokenizer: bpe.",
+        )
+    seen: set[object] = set()
+    for at, source in enumerate(corpus.sources):
+        if source in seen:
+            yield Mistake(
+                key=("corpus", "sources", at),
+                law="a source is named once",
+                found=f"{source.name or source.path} again",
+                remedy="Delete one of the two.",
+            )
+        seen.add(source)
+
+
+def _population(run: RunConfig) -> Iterator[Mistake]:
+    population, context = run.population, run.corpus.context_length
+    if population.interval_tokens % context:
+        below = population.interval_tokens // context * context
+        nearest = f"{below or context} or {below + context}" if below else f"{context}"
+        yield Mistake(
+            key=("population", "interval_tokens"),
+            law=f"`interval_tokens` is a multiple of corpus.context_length ({context})",
+            found=f"{population.interval_tokens}",
+            remedy=f"Write {nearest}.",
+        )
+    if population.members == 1 and run.proposers:
+        yield Mistake(
+            key=("population", "members"),
+            law="a population has at least 2 members, or 1 with `proposers: []` (no search)",
+            found="1 member and proposers",
+            remedy="Write members: 2 or more, or proposers: [] to train one member alone.",
+        )
+    if population.members > 1 and not run.proposers:
+        yield Mistake(
+            key=("proposers",),
+            law="a population of 2 or more needs at least one proposer of new genomes",
+            found="an empty list",
+            remedy="Write, for example, proposers: [{proposer: mutation}].",
+        )
+
+
+def _budget(run: RunConfig) -> Iterator[Mistake]:
+    budget = run.budget
+    if (budget.tokens is None) == (budget.flops is None):
+        yield Mistake(
+            key=("budget",),
+            law="a budget is in tokens or in FLOPs: exactly one of the two",
+            found="neither" if budget.tokens is None else "both",
+            remedy="Write, for example, budget: {tokens: 8M}.",
+        )
+    members, interval = run.population.members, run.population.interval_tokens
+    if budget.tokens is not None and budget.tokens < members * interval:
+        yield Mistake(
+            key=("budget", "tokens"),
+            law="the budget pays at least one interval of every member: "
+            f"tokens >= {members} members x {interval} = {members * interval}",
+            found=f"{budget.tokens}",
+            remedy="Raise the budget, or lower population.members or population.interval_tokens.",
+        )
+
+
+def _training(run: RunConfig) -> Iterator[Mistake]:
+    training, context = run.training, run.corpus.context_length
+    micro = training.micro_batch_tokens
+    if micro is not None and micro < context:
+        yield Mistake(
+            key=("training", "micro_batch_tokens"),
+            law=f"a micro-batch holds at least one sequence of context_length = {context} tokens",
+            found=f"{micro}",
+            remedy=f"Write {context} or more.",
+        )
+    if training.device == "cuda" and run.resources.gpus_per_worker == 0:
+        yield Mistake(
+            key=("resources", "gpus_per_worker"),
+            law="`training.device: cuda` needs a share of a GPU for each worker",
+            found="gpus_per_worker: 0",
+            remedy="Write, for example, gpus_per_worker: 1, or 0.5 for two workers a GPU.",
+        )
+
+
+def _freeze(run: RunConfig) -> Iterator[Mistake]:
+    freeze = run.freeze
+    if freeze.protocol_before > freeze.architecture_after:
+        yield Mistake(
+            key=("freeze", "protocol_before"),
+            law="at every moment some genes may change: protocol_before <= architecture_after",
+            found=f"protocol_before: {freeze.protocol_before}, "
+            f"architecture_after: {freeze.architecture_after}",
+            remedy="Lower protocol_before, or raise architecture_after.",
+        )

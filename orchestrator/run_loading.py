@@ -1,0 +1,73 @@
+"""Run file in, `RunConfig` out; every mistake told with its file, line and key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from orchestrator.errors import UserError
+from orchestrator.mistakes import UserErrors, gathered
+from orchestrator.run_config import RunConfig
+from orchestrator.run_file import RunFile, dotted, override, read_run_file
+from orchestrator.run_mistakes import user_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRun:
+    """A run and the file it came from."""
+
+    config: RunConfig
+    file: RunFile
+
+    def located(self, error: UserError) -> UserError:
+        """Return the error with file and line, if its `where` begins with a key of the file."""
+        if isinstance(error, UserErrors):
+            return gathered(tuple(map(self.located, error.errors)))
+        keys = {dotted(key): key for key in self.file.places}
+        above = [name for name in keys if re.match(rf"{re.escape(name)}(?![\w-])", error.where)]
+        if not above:
+            return error
+        place = self.file.places[keys[max(above, key=len)]]
+        where = f"{place}: {error.where}"
+        return UserError(where=where, law=error.law, found=error.found, remedy=error.remedy)
+
+
+def load_run(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    output: Path | None = None,
+) -> LoadedRun:
+    """Read, check and resolve a run file.
+
+    Args:
+        path: The run file.
+        overrides: `key.path=value`, put over the file in this order.
+        seed: Put over the file's seed.
+        output: Directory of searches, relative to the current one; put over the file's.
+
+    Raises:
+        UserError: All mistakes of the file.
+    """
+    run_file = read_run_file(path)
+    for assignment in overrides:
+        run_file = override(run_file, assignment)
+    if seed is not None:
+        run_file = override(run_file, f"seed={seed}")
+    values = {"name": path.stem, **run_file.values}
+    try:
+        config = RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise gathered(user_errors(error, run_file)) from None
+    config = config.anchored(path.resolve().parent)
+    if output is not None:
+        config = config.model_copy(update={"output": str(output)})
+    return LoadedRun(config=config, file=run_file)

@@ -1,0 +1,287 @@
+"""The course of a search: reports in, tasks out. Knows nothing of Ray, files or clocks.
+
+`Search` is a deterministic function of its rules and of the reports that it receives, in the order
+in which it receives them; a synchronous search does not depend on that order either. So resuming
+is replaying: `begin()`, then every report of the log; tasks still open are handed out again.
+
+    begin() -> tasks ... receive(report) -> tasks ... until `finished`
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
+from orchestrator.fitness import Unfit
+from orchestrator.generation import breed, observations
+from orchestrator.population import Life, MemberRecord, inherited
+from orchestrator.randomness import generator
+from orchestrator.tasks import StateKey, Train
+from orchestrator.verdict import Verdict
+from search_spaces.genome import genome_from_json, genome_to_json
+from search_spaces.gpt.cost import flops_per_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.events import Event, Reported
+    from orchestrator.fitness import Fitness
+    from orchestrator.generation import Child
+    from orchestrator.journal import Journal
+    from orchestrator.population import Outcome
+    from orchestrator.rules import Rules
+    from orchestrator.tasks import Task
+
+StopReason = Literal["budget", "target_loss", "stagnation", "all_failed"]
+
+
+class Search:
+    """One search from its first orders to its verdict.
+
+    Args:
+        rules: What decides it.
+        journal: Where events go before they take effect.
+    """
+
+    def __init__(self, rules: Rules, journal: Journal) -> None:
+        self._rules = rules
+        self._journal = journal
+        self._records: dict[int, MemberRecord] = {}
+        self._inbox: dict[int, Reported] = {}
+        self._closed = -1
+        self._best_fitness = float("-inf")
+        self._best_generation = 0
+        self._tokens, self._flops = 0, 0.0
+        self._stopping: StopReason | None = None
+        self._verdict: Verdict | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._verdict is not None and self._verdict.finished
+
+    @property
+    def records(self) -> tuple[MemberRecord, ...]:
+        """The population, by member."""
+        return tuple(self._records[member] for member in sorted(self._records))
+
+    def needed_states(self) -> frozenset[StateKey]:
+        """Return the states that a living member or an open order may still ask for."""
+        keys: set[StateKey] = set()
+        for record in self._records.values():
+            if record.running is not None and record.order.source is not None:
+                keys.add(StateKey(*record.order.source))
+            if record.outcome is not None and not record.outcome.failed:
+                keys.add(record.outcome.key)
+        if self._verdict is not None:
+            keys |= self._verdict.needed_states()
+        return frozenset(keys)
+
+    def begin(self) -> tuple[Task, ...]:
+        """Order the first generation."""
+        orders = [
+            Ordered(
+                member=member,
+                generation=0,
+                decision="start",
+                genome=genome_to_json(genome),
+                digest=genome.digest,
+                proposer=self._rules.first_origin,
+                tokens=self._rules.interval_tokens,
+            )
+            for member, genome in enumerate(self._rules.first_genomes)
+        ]
+        return self._enact(self._journal.record(orders))
+
+    def receive(self, report: Reported | Assessed) -> tuple[Task, ...]:
+        """Take one answer of a worker and return the tasks that follow from it.
+
+        An answer to an order that is not open (a worker came back from the dead) changes nothing.
+        """
+        if self._verdict is not None:
+            return self._verdict.receive(report)
+        if isinstance(report, Assessed) or not self._awaits(report):
+            return ()
+        if self._rules.mode == "asynchronous":
+            return self._advance((report,))
+        self._inbox[report.member] = report
+        if len(self._inbox) < len(self._records):
+            return ()
+        reports = tuple(self._inbox[member] for member in sorted(self._inbox))
+        self._inbox.clear()
+        return self._advance(reports)
+
+    def _awaits(self, report: Reported) -> bool:
+        record = self._records.get(report.member)
+        return (
+            record is not None
+            and record.running is not None
+            and record.order.generation == report.generation
+        )
+
+    def _advance(self, reports: tuple[Reported, ...]) -> tuple[Task, ...]:
+        """Score the reports, decide about their members and order what comes next."""
+        events: list[Event] = [*reports, *map(self._take, reports)]
+        events += self._close_generations()
+        due = [self._records[report.member] for report in reports]
+        if self._rules.proposers is not None:
+            self._rules.proposers.observe(observations(population=self.records, due=due))
+        going_on = [r for r in due if r.order.generation + 1 < self._rules.generations]
+        if self._stopping is None and going_on:
+            events += self._order(going_on)
+        tasks = self._enact(self._journal.record(events))
+        if all(record.running is None for record in self._records.values()):
+            tasks += self._conclude()
+        return tasks
+
+    def _take(self, report: Reported) -> Scored:
+        """Enter a report into the population."""
+        record = self._records[report.member]
+        assert record.running is not None
+        fitness = None if report.failure is not None else self._fitness(report, record.running)
+        self._records[report.member] = record.answered(report, fitness)
+        self._tokens += report.interval_tokens
+        self._flops += report.interval_flops
+        return Scored(
+            member=report.member,
+            generation=report.generation,
+            fitness=None if fitness is None else fitness.value,
+            parts={} if fitness is None else fitness.to_json(),
+        )
+
+    def _fitness(self, report: Reported, life: Life) -> Fitness | None:
+        rules = self._rules
+        now = sum(report.losses) / len(report.losses)
+        architecture = life.genome.architecture
+        fitness = rules.fitness.score(
+            batch_losses=report.losses,
+            curve=(
+                *((point.tokens, point.loss) for point in life.curve),
+                (report.ledger.tokens, now),
+            ),
+            horizon_tokens=rules.horizon_tokens,
+            flops_per_token=flops_per_token(
+                architecture, sequence_length=architecture.context_length
+            ),
+        )
+        return None if isinstance(fitness, Unfit) else fitness
+
+    def _best(self) -> Outcome | None:
+        """Return the fittest newest outcome; of equals, that of the lowest member."""
+        outcomes = [r.outcome for r in self.records if r.outcome is not None]
+        living = [outcome for outcome in outcomes if not outcome.failed]
+        return max(living, key=lambda o: (o.candidate().fitness, -o.key.member), default=None)
+
+    def _close_generations(self) -> list[Event]:
+        """Close every generation that all members have now reported, and judge whether to stop."""
+        events: list[Event] = []
+        reached = min(-1 if r.outcome is None else r.outcome.key.generation for r in self.records)
+        for generation in range(self._closed + 1, reached + 1):
+            best = self._best()
+            fitness = None if best is None else best.candidate().fitness
+            loss = None if best is None else best.loss
+            events.append(
+                GenerationClosed(
+                    generation=generation,
+                    best_member=None if best is None else best.key.member,
+                    best_loss=loss,
+                    best_fitness=fitness,
+                    tokens=self._tokens,
+                    flops=self._flops,
+                )
+            )
+            self._closed = generation
+            if fitness is not None and fitness > self._best_fitness:
+                self._best_fitness, self._best_generation = fitness, generation
+            if self._stopping is None:
+                self._stopping = self._stop_reason(generation, loss)
+        return events
+
+    def _stop_reason(self, generation: int, best_loss: float | None) -> StopReason | None:
+        rules = self._rules
+        if (
+            rules.target_loss is not None
+            and best_loss is not None
+            and best_loss <= rules.target_loss
+        ):
+            return "target_loss"
+        patience = rules.stagnation_generations
+        if patience is not None and generation - self._best_generation >= patience:
+            return "stagnation"
+        if rules.budget_flops is not None and self._flops >= rules.budget_flops:
+            return "budget"
+        return None
+
+    def _order(self, due: list[MemberRecord]) -> list[Event]:
+        rules = self._rules
+        generation = max(record.order.generation for record in due) + 1
+        children = breed(
+            records=self.records,
+            due=due,
+            policy=rules.policy,
+            proposers=rules.proposers,
+            space=rules.space,
+            free=rules.free_genes(generation),
+            generation=generation,
+            seed=rules.seed,
+        )
+        return [self._to_order(child) for child in children]
+
+    def _to_order(self, child: Child) -> Ordered:
+        source = child.source
+        return Ordered(
+            member=child.member,
+            generation=child.generation,
+            decision=child.decision,
+            genome=genome_to_json(child.genome),
+            digest=child.genome.digest,
+            donor=child.donor,
+            proposer=child.proposer,
+            source=None if source is None else (source.member, source.generation),
+            tokens=self._rules.interval_tokens,
+        )
+
+    def _enact(self, in_force: Sequence[Event]) -> tuple[Task, ...]:
+        """Take the orders that are now in the log into the population and make tasks of them."""
+        outcomes = {member: record.outcome for member, record in self._records.items()}
+        orders = [event for event in in_force if isinstance(event, Ordered)]
+        return tuple(self._enact_one(order, outcomes) for order in orders)
+
+    def _enact_one(self, order: Ordered, outcomes: Mapping[int, Outcome | None]) -> Train:
+        genome = genome_from_json(order.genome)
+        parent = None if order.source is None else outcomes[order.source[0]]
+        if parent is None:
+            life = Life(genome=genome)
+        elif order.decision == "replace":
+            life = inherited(parent.life, genome)
+        else:
+            life = parent.life
+        record = self._records.get(order.member)
+        self._records[order.member] = (
+            MemberRecord(member=order.member, order=order, running=life)
+            if record is None
+            else record.ordered(order, life)
+        )
+        return Train(
+            member=order.member,
+            generation=order.generation,
+            genome=genome,
+            source=None if order.source is None else StateKey(*order.source),
+            tokens=order.tokens,
+            ledger=life.ledger,
+            seed=task_seed(self._rules.seed, order),
+        )
+
+    def _conclude(self) -> tuple[Task, ...]:
+        best = self._best()
+        reason: StopReason = self._stopping or ("all_failed" if best is None else "budget")
+        self._verdict = Verdict(
+            winner=best, reason=reason, rules=self._rules, journal=self._journal
+        )
+        return self._verdict.begin()
+
+
+def task_seed(seed: int, order: Ordered) -> int:
+    """Draw the seed of a task's fresh weights, keyed by its place in the search."""
+    draw = generator(seed, "weights", order.generation, order.member)
+    return int(draw.integers(0, 2**63))

@@ -1,0 +1,56 @@
+"""Binary tournament selection (Jaderberg et al. 2017, arXiv:1711.09846, section 4.1.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.selection.decision import Candidate, Decision, ReplaceBy, check_call
+from orchestrator.selection.equal_tokens import advantages
+from orchestrator.selection.settling import settle
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinaryTournament:
+    """A member meets another, drawn uniformly, and copies it if that one is strictly fitter.
+
+    With the whole population due, about half of it is replaced. A winner that has lost its own
+    match hands over to the member that beat it.
+    """
+
+    challenge_probability: float = 1.0
+    """Probability that a due member meets another at all; lower is gentler."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.challenge_probability <= 1:
+            raise ValueError(
+                f"`0 < challenge_probability <= 1` must hold, but got "
+                f"challenge_probability={self.challenge_probability}."
+            )
+
+    def select(
+        self,
+        candidates: tuple[Candidate, ...],
+        *,
+        due: frozenset[int],
+        generation: int,  # noqa: ARG002 - asked of every policy
+        rng: np.random.Generator,
+    ) -> dict[int, Decision]:
+        """Decide for the due members; see `SelectionPolicy.select`."""
+        check_call(candidates, due)
+        ordered = tuple(sorted(candidates, key=lambda candidate: candidate.member))
+        advantage = advantages(ordered)
+        alive = [i for i, candidate in enumerate(ordered) if not candidate.failed]
+        wishes: dict[int, Decision] = {}
+        for i, candidate in enumerate(ordered):
+            rivals = [j for j in alive if j != i]
+            if candidate.member not in due or not rivals:
+                continue
+            rival = rivals[int(rng.integers(len(rivals)))]
+            challenged = rng.random() < self.challenge_probability
+            if candidate.failed or (challenged and advantage[rival, i] > 0):
+                wishes[candidate.member] = ReplaceBy(ordered[rival].member)
+        return settle(wishes, candidates, due=due, rng=rng)

@@ -1,0 +1,263 @@
+"""From a run file to what a search needs: its rules, its corpus and its trainers' settings."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from orchestrator.errors import UserError
+from orchestrator.fitness import FitnessRule
+from orchestrator.plugins import make_estimator, make_policy, make_proposers
+from orchestrator.randomness import generator
+from orchestrator.rules import Rules
+from search_spaces.domains import Simplex
+from search_spaces.errors import SpaceError
+from search_spaces.gpt.cost import flops_per_token
+from search_spaces.gpt.priors import first_generation
+from search_spaces.limits import Limits
+from search_spaces.loading import load_space
+from search_spaces.runfile import space_from_json
+from trainers.data import (
+    SPLITS,
+    CorpusError,
+    CorpusSpec,
+    SourceSpec,
+    prepare_corpus,
+    resolve_named,
+)
+from trainers.data.spec import SMALLEST_BPE_VOCABULARY
+from trainers.settings import TrainerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.events import JSON
+    from orchestrator.run_config import RunConfig
+    from search_spaces.genome import Genome
+    from search_spaces.space import Space
+    from trainers.data import Corpus
+
+CACHE_VARIABLE = "MASGA_CACHE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A run, resolved on this machine."""
+
+    rules: Rules
+    corpus: Corpus
+    settings: TrainerSettings
+    notes: tuple[str, ...]
+    """What was done otherwise than asked, for the user to read."""
+    environment: dict[str, JSON]
+    """Versions and places, for the record."""
+
+
+def prepare(config: RunConfig) -> Setting:
+    """Resolve a run file: read its corpus, shape its space, draw its first genomes.
+
+    Raises:
+        UserError: The corpus, the space or a plug-in is not as the run file says.
+    """
+    corpus, notes = _corpus(config)
+    space = _space(config, corpus)
+    horizon, generations = _first_guess(config)
+    first = _first_genomes(config, space, horizon)
+    if config.budget.flops is not None:
+        generations = _generations_for_flops(config, first)
+        horizon = generations * config.population.interval_tokens
+        first = _first_genomes(config, space, horizon)
+    rules = Rules(
+        seed=config.seed,
+        members=config.population.members,
+        mode=config.population.mode,
+        generations=generations,
+        interval_tokens=config.population.interval_tokens,
+        horizon_tokens=horizon,
+        budget_flops=config.budget.flops,
+        target_loss=config.stop.target_loss,
+        stagnation_generations=config.stop.stagnation_generations,
+        architecture_free_until=config.freeze.architecture_after,
+        protocol_free_from=config.freeze.protocol_before,
+        baseline=config.baseline,
+        space=space,
+        first_genomes=first,
+        first_origin=config.space.first_generation,
+        policy=make_policy(config.selection),
+        proposers=make_proposers(config.proposers, space) if config.proposers else None,
+        fitness=FitnessRule(
+            horizon=make_estimator(config.fitness),
+            nats_per_gflop_per_token=config.fitness.nats_per_gflop,
+        ),
+    )
+    return Setting(
+        rules=rules,
+        corpus=corpus,
+        settings=_settings(config, horizon),
+        notes=notes,
+        environment=environment(),
+    )
+
+
+def cache_directory() -> Path:
+    """Return where corpora are kept between searches: $MASGA_CACHE, or under ~/.cache."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else Path.home() / ".cache" / "masga"
+
+
+def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+    section = config.corpus
+    sources: list[SourceSpec] = []
+    notes: list[str] = []
+    try:
+        for source in section.sources:
+            if source.name is not None:
+                name, reason = resolve_named(source.name, fallback=section.fallback)
+                sources.append(SourceSpec.named(name))
+                if reason:
+                    notes.append(f"{name} stands in for {source.name}: {reason}")
+            else:
+                assert source.path is not None
+                sources.append(SourceSpec.file(source.path, text_field=source.field or "text"))
+        spec = CorpusSpec(
+            sources=tuple(sources),
+            tokenizer=section.tokenizer,
+            # Without a vocabulary of its own a corpus reads bytes, and this number is not used.
+            vocab_size=section.vocabulary or SMALLEST_BPE_VOCABULARY,
+            context_length=section.context_length,
+        )
+        corpus = prepare_corpus(spec, cache_directory() / "corpora")
+        corpus.require_batch(config.population.interval_tokens)
+    except CorpusError as error:
+        raise UserError(
+            where=error.where, law=error.law, found=error.found, remedy=error.remedy
+        ) from error
+    return corpus, tuple(notes)
+
+
+def _space(config: RunConfig, corpus: Corpus) -> Space:
+    limits = config.space.limits
+    try:
+        space = (
+            load_space(config.space.name)
+            .with_constants(vocab_size=corpus.vocab_size, context_length=corpus.context_length)
+            .narrowed(data_mix=Simplex(corpus.num_sources))
+        )
+        space = space_from_json(space, config.space.genes).limited(
+            Limits(
+                max_parameters=limits.parameters,
+                max_flops_per_token=limits.flops_per_token,
+                max_memory_bytes=limits.memory,
+                micro_batch_tokens=config.training.micro_batch_tokens,
+            )
+        )
+        space.default()  # law against limit: said before anything is started
+    except SpaceError as error:
+        raise UserError(
+            where="space", law=error.law, found=error.found, remedy=error.remedy
+        ) from error
+    return space
+
+
+def _first_guess(config: RunConfig) -> tuple[int, int]:
+    """Return a member's tokens and generations if the budget is in tokens; else of one interval."""
+    population = config.population
+    if config.budget.tokens is None:
+        return population.interval_tokens, 1
+    generations = config.budget.tokens // (population.members * population.interval_tokens)
+    return generations * population.interval_tokens, generations
+
+
+def _generations_for_flops(config: RunConfig, first: Sequence[Genome]) -> int:
+    """Return how many generations of the first genomes the FLOPs pay."""
+    assert config.budget.flops is not None
+    per_generation = sum(
+        flops_per_token(g.architecture, sequence_length=g.architecture.context_length)
+        * config.population.interval_tokens
+        for g in first
+    )
+    generations = math.floor(config.budget.flops / per_generation)
+    if generations < 1:
+        raise UserError(
+            where="budget.flops",
+            law="the budget pays at least one interval of every member, about "
+            f"{per_generation:.3g} FLOPs for the first genomes",
+            found=f"{config.budget.flops:.3g}",
+            remedy="Raise the budget, or lower population.members or population.interval_tokens.",
+        )
+    return generations
+
+
+def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tuple[Genome, ...]:
+    return first_generation(
+        space,
+        config.population.members,
+        lambda member: generator(config.seed, "first", 0, member),
+        prior=config.space.first_generation,
+        horizon_tokens=horizon_tokens,
+    )
+
+
+def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
+    training = config.training
+    device: Literal["cpu", "cuda"]
+    if training.device == "auto":
+        device = "cuda" if config.resources.gpus_per_worker > 0 else "cpu"
+    else:
+        device = training.device
+    cuda = device == "cuda"
+    return TrainerSettings(
+        seed=config.seed,
+        horizon_tokens=horizon_tokens,
+        device=device,
+        dtype=("bfloat16" if cuda else "float32") if training.dtype == "auto" else training.dtype,
+        compile=cuda if training.compile == "auto" else training.compile,
+        threads=max(1, int(config.resources.cpus_per_worker)),
+        utility_every=training.utility_every,
+        evaluation_sequences=training.evaluation_sequences,
+        evaluation_batches=training.evaluation_batches,
+        heldout_batches=training.heldout_batches,
+        micro_batch_tokens=training.micro_batch_tokens,
+    )
+
+
+def corpus_json(corpus: Corpus) -> dict[str, JSON]:
+    """Return what identifies the corpus and how much of it is where, for the log."""
+    manifest = corpus.manifest
+    return {
+        "digest": corpus.digest,
+        "sources": [
+            {"name": s.name, "licence": s.licence, "content_sha256": s.content_sha256}
+            for s in manifest.sources
+        ],
+        "vocab_size": corpus.vocab_size,
+        "context_length": corpus.context_length,
+        "documents": {split: manifest.documents(split) for split in SPLITS},
+        "tokens": {split: manifest.tokens(split) for split in SPLITS},
+        "text_bytes": {split: manifest.text_bytes(split) for split in SPLITS},
+    }
+
+
+def environment() -> dict[str, JSON]:
+    """Return what another person needs to know of this machine and its packages."""
+    packages = ("masga", "torch", "ray", "optuna", "nevergrad", "numpy")
+    versions: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "cuda_devices": torch.cuda.device_count(),
+        "packages": versions,
+    }

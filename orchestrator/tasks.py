@@ -1,0 +1,74 @@
+"""What a worker is asked to do: train a member for an interval, or assess a final state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from orchestrator.events import Ledger
+    from search_spaces.genome import Genome
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StateKey:
+    """The state of a member after a generation; in a synchronous search its bits are decided."""
+
+    member: int
+    generation: int
+
+    def __str__(self) -> str:
+        """Name the checkpoint of this state."""
+        return f"g{self.generation:05d}-m{self.member:05d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """Continue `source` (or start afresh) as `genome` for `tokens` tokens; gives `key`."""
+
+    member: int
+    generation: int
+    genome: Genome
+    source: StateKey | None
+    tokens: int
+    ledger: Ledger
+    """Spent along the lineage before this interval."""
+    seed: int
+    """Draws fresh weights and the new parts of a morph."""
+
+    @property
+    def key(self) -> StateKey:
+        """The state that this task makes."""
+        return StateKey(self.member, self.generation)
+
+    @property
+    def digest(self) -> str:
+        """Names everything that decides the outcome."""
+        parts = [
+            str(self.key),
+            self.genome.digest,
+            str(self.source),
+            self.tokens,
+            self.ledger.tokens,
+            self.seed,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assess:
+    """Evaluate a state on the held-out split."""
+
+    role: Literal["winner", "baseline"]
+    source: StateKey
+    genome: Genome
+
+    @property
+    def key(self) -> StateKey:
+        """The state that is assessed."""
+        return self.source
+
+
+Task = Train | Assess

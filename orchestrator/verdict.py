@@ -1,0 +1,144 @@
+"""The verdict: the winner on held-out text, beside a default genome of its size and tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.events import Assessed, Ledger, Ordered, Reported, SearchFinished
+from orchestrator.randomness import generator
+from orchestrator.tasks import Assess, StateKey, Train
+from search_spaces.genome import genome_to_json
+from search_spaces.gpt.cost import count_parameters
+from search_spaces.gpt.resize import resize_to_parameters
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from orchestrator.journal import Journal
+    from orchestrator.population import Outcome
+    from orchestrator.rules import Rules
+    from orchestrator.tasks import Task
+    from search_spaces.genome import Genome
+
+
+class Verdict:
+    """The last stage of a search: `begin()`, then `receive(report)` until `finished`.
+
+    The baseline is trained as a member of its own, numbered after the population, from fresh
+    weights, in the same intervals; it is never selected and its tokens are not of the budget.
+    """
+
+    def __init__(
+        self,
+        *,
+        winner: Outcome | None,
+        reason: Literal["budget", "target_loss", "stagnation", "all_failed"],
+        rules: Rules,
+        journal: Journal,
+    ) -> None:
+        self._winner = winner
+        self._reason: Literal["budget", "target_loss", "stagnation", "all_failed"] = reason
+        self._rules = rules
+        self._journal = journal
+        self._assessed: dict[str, Assessed] = {}
+        self._awaited: set[str] = set()
+        self._genome: Genome | None = None
+        self._open: Train | None = None
+        self.finished = False
+
+    def needed_states(self) -> frozenset[StateKey]:
+        """Return the states that this stage may still ask for."""
+        keys: set[StateKey] = set()
+        if self._winner is not None:
+            keys.add(self._winner.key)
+        if self._open is not None:
+            keys.add(self._open.key)
+            if self._open.source is not None:
+                keys.add(self._open.source)
+        return frozenset(keys)
+
+    def begin(self) -> tuple[Task, ...]:
+        """Assess the winner and start the baseline."""
+        if self._winner is None:
+            return self._finish()
+        tasks: list[Task] = [
+            Assess(role="winner", source=self._winner.key, genome=self._winner.life.genome)
+        ]
+        self._awaited.add("winner")
+        if self._rules.baseline:
+            size = count_parameters(self._winner.life.genome.architecture)
+            space = self._rules.space
+            self._genome = resize_to_parameters(space, space.default(), size)
+            self._awaited.add("baseline")
+            tasks.append(self._order(0, Ledger()))
+        return tuple(tasks)
+
+    def receive(self, report: Reported | Assessed) -> tuple[Task, ...]:
+        """Take one answer and return what follows."""
+        match report:
+            case Assessed(role=role) if role in self._awaited and role not in self._assessed:
+                self._assessed[role] = report
+            case Reported() if (
+                self._open is not None and report.generation == self._open.generation
+            ):
+                return self._continue(report)
+            case _:
+                return ()
+        return self._finish() if self._assessed.keys() >= self._awaited else ()
+
+    def _order(self, generation: int, ledger: Ledger) -> Train:
+        assert self._genome is not None
+        assert self._winner is not None
+        rules = self._rules
+        member = rules.members
+        left = self._winner.life.ledger.tokens - ledger.tokens
+        source = None if generation == 0 else (member, generation - 1)
+        order = Ordered(
+            member=member,
+            generation=generation,
+            decision="baseline",
+            genome=genome_to_json(self._genome),
+            digest=self._genome.digest,
+            source=source,
+            tokens=min(rules.interval_tokens, left),
+        )
+        self._journal.record([order])
+        self._open = Train(
+            member=member,
+            generation=generation,
+            genome=self._genome,
+            source=None if source is None else StateKey(*source),
+            tokens=order.tokens,
+            ledger=ledger,
+            seed=int(generator(rules.seed, "weights", generation, member).integers(0, 2**63)),
+        )
+        return self._open
+
+    def _continue(self, report: Reported) -> tuple[Task, ...]:
+        assert self._winner is not None
+        assert self._genome is not None
+        self._journal.record([report])
+        if report.failure is not None:
+            self._awaited.discard("baseline")
+            self._open = None
+            return self._finish() if self._assessed.keys() >= self._awaited else ()
+        if report.ledger.tokens < self._winner.life.ledger.tokens:
+            return (self._order(report.generation + 1, report.ledger),)
+        key = StateKey(report.member, report.generation)
+        return (Assess(role="baseline", source=key, genome=self._genome),)
+
+    def _finish(self) -> tuple[Task, ...]:
+        winner = self._winner
+        self._journal.record(
+            [
+                *(self._assessed[role] for role in sorted(self._assessed, reverse=True)),
+                SearchFinished(
+                    reason=self._reason,
+                    winner=None if winner is None else winner.key.member,
+                    generation=None if winner is None else winner.key.generation,
+                    digest=None if winner is None else winner.life.genome.digest,
+                ),
+            ]
+        )
+        self.finished = True
+        return ()

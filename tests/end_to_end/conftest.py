@@ -1,0 +1,131 @@
+"""Real searches in miniature: real text, real Ray, real files, seconds each."""
+
+import functools
+import os
+import pydoc_data.topics
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+RUN = """
+name: tiny
+seed: 3
+output: runs
+corpus: {context_length: 32}
+space:
+  genes: {num_layers: {integer: [1, 2]}, d_model: {integer: [32, 48], step: 16}, head_dim: 16}
+  limits: {parameters: 60_000}
+population: {members: 4, interval_tokens: 2048, mode: synchronous}
+budget: {tokens: 32_768}
+proposers:
+  - {proposer: mutation, weight: 3}
+  - {proposer: optuna, weight: 1}
+training: {evaluation_sequences: 4, evaluation_batches: 2, heldout_batches: 2, utility_every: 2}
+resources: {workers: 2, object_store: 80MB}
+mlflow: {enabled: false}
+"""
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Where corpora are kept for the whole test session."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def environment(cache):
+    """Environment of the command line under test."""
+    paths = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "MASGA_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory):
+    """A file of real prose: Python's own help topics."""
+    path = tmp_path_factory.mktemp("text") / "topics.txt"
+    topics = "\n\n".join(textwrap.dedent(t) for t in pydoc_data.topics.topics.values())
+    path.write_text(topics[:400_000], encoding="utf-8")
+    return path
+
+
+def write_run(text, directory, **changes):
+    """Write RUN with changes into a directory; return the run file's path."""
+    values = yaml.safe_load(RUN)
+    values["corpus"]["sources"] = [{"path": str(text)}]
+    for key, value in changes.items():
+        section = values.get(key)
+        values[key] = {**section, **value} if isinstance(section, dict) else value
+    path = directory / "run.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def call_masga(directory, environment, *arguments, timeout=240):
+    """Run `masga` to its end in a process of its own; return the completed process."""
+    return subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+@pytest.fixture
+def run_file(text, tmp_path):
+    """Write a run file with changes to RUN; returns its path."""
+    return functools.partial(write_run, text, tmp_path)
+
+
+@pytest.fixture
+def masga(environment, tmp_path):
+    """Run `masga` to its end in the test's own directory."""
+    return functools.partial(call_masga, tmp_path, environment)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(environment, text, tmp_path_factory):
+    """The directory of a search of RUN by which nothing untoward was done."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    result = call_masga(directory, environment, "search", write_run(text, directory))
+    assert result.returncode == 0, result.stdout + result.stderr
+    return directory / "runs" / "tiny"
+
+
+@pytest.fixture
+def start(environment, tmp_path):
+    """Start `masga` in a session of its own and leave it running; ends it with all it started."""
+    started = []
+
+    def run(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        family = []
+        if process.poll() is None:
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+        process.communicate()
+        for child in family:
+            if child.is_running():
+                child.kill()
