@@ -136,7 +136,8 @@ def plugin_class(name: str, registry: Mapping[str, Plugin], *, kind: str) -> Plu
     if not callable(found):
         remedy = "Check the spelling; the module must be installed or on PYTHONPATH."
         raise LawsBroken(Mistake(key=(kind,), law=law, found=told, remedy=remedy))
-    return found
+    plugin: Plugin = found
+    return plugin
 
 
 def parameter_types(found: Plugin, given: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -213,11 +214,19 @@ def _construct(found: Plugin, values: Mapping[str, Any], *, name: str) -> Any:
     try:
         return found(**values)
     except (TypeError, ValueError) as error:
-        law, _, rest = str(error).partition(", but got ")
+        raise LawsBroken(_refusal(error, values, name=name)) from None
+
+
+def _refusal(error: Exception, values: Mapping[str, Any], *, name: str) -> Mistake:
+    """Take apart a message of the form `law, but got facts. Remedy`, or quote another one."""
+    law, but_got, rest = str(error).partition(", but got ")
+    if but_got:
         fact, _, remedy = rest.partition(". ")
-        told = Mistake(
-            law=f"`{name}`: {law}",
-            found=fact.removesuffix(".") or "these parameters",
-            remedy=remedy or "Check its parameters.",
-        )
-        raise LawsBroken(told) from None
+        law = f"`{name}`: {law}"
+    else:
+        told, _, remedy = str(error).partition(". ")
+        written = ", ".join(f"{k}={v!r}" for k, v in values.items() if isinstance(v, str | int))
+        fact = f"{written or 'none'} ({told.removesuffix('.')})"
+        law = f"`{name}` must accept its parameters"
+    remedy = remedy or "Check its parameters."
+    return Mistake(law=law, found=fact.removesuffix("."), remedy=remedy)

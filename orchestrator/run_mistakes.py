@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from orchestrator.events import JSON
-    from orchestrator.run_file import Key, RunFile
+    from orchestrator.run_file import RunFile
 
 
 def user_errors(error: ValidationError, run_file: RunFile) -> tuple[UserError, ...]:
@@ -25,7 +23,7 @@ def user_errors(error: ValidationError, run_file: RunFile) -> tuple[UserError, .
     found = []
     for detail in error.errors(include_url=False):
         for mistake in _mistakes(detail):
-            key = _existing((*detail["loc"], *mistake.key), run_file.values)
+            key = (*detail["loc"], *mistake.key)
             above = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in order), None)
             place = -1 if above is None else order[above]
             found.append((place, located(mistake, run_file.where(key))))
@@ -35,21 +33,6 @@ def user_errors(error: ValidationError, run_file: RunFile) -> tuple[UserError, .
 def located(mistake: Mistake, where: str) -> UserError:
     """Return the mistake as an error of its place."""
     return UserError(where=where, law=mistake.law, found=mistake.found, remedy=mistake.remedy)
-
-
-def _existing(key: Key, values: JSON) -> Key:
-    """Drop the parts of a location that are pydantic's names for branches, not keys."""
-    kept: list[str | int] = []
-    for at, part in enumerate(key):
-        match values:
-            case Mapping() if part in values:
-                values = values[part]
-            case list() if isinstance(part, int) and part < len(values):
-                values = values[part]
-            case _ if at < len(key) - 1:
-                continue
-        kept.append(part)
-    return tuple(kept)
 
 
 _NEEDED = {

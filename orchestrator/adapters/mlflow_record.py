@@ -7,22 +7,18 @@ recorded already, so that a resumed search goes on in the same run without doubl
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
 import queue
 import shlex
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from orchestrator.console.metrics import final_points, generation_points
+from orchestrator.console.metrics import final_points, finished_at, generation_points
 from orchestrator.console.story import Story
-from orchestrator.console.summary import Places, summary
+from orchestrator.console.summary import Places, as_text, summary
 from orchestrator.events import Assessed, GenerationClosed, SearchFinished
 
 if TYPE_CHECKING:
@@ -125,6 +121,8 @@ class _Batch:
     name: str
     points: dict[str, float]
     tokens: int
+    finished_at: float
+    """Seconds since the epoch."""
     generation: int | None = None
 
 
@@ -147,7 +145,7 @@ class _Writer:
         names = [batch.name for batch in list(self._pending)]
         if self._unended:
             names.append("the summary")
-        return ", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]} ({len(names)})"
+        return ", ".join(names) if len(names) <= 4 else f"{names[0]} to {names[-1]} ({len(names)})"
 
     def take(self, event: Event) -> None:
         self._story.add(event)
@@ -157,6 +155,7 @@ class _Writer:
                     name=f"generation {event.generation}",
                     points=generation_points(self._story, event),
                     tokens=event.tokens,
+                    finished_at=finished_at(self._story, event.generation),
                     generation=event.generation,
                 )
                 self._pending.append(batch)
@@ -182,15 +181,24 @@ class _Writer:
         self._unended = True
         self.flush()
         if self._pending or self._client is None:
+            self.flush()  # once more: what failed may have passed
+        if self._pending or self._client is None:
             return
         story = self._story
         try:
             points = final_points(story)
             if points and not self._client.get_metric_history(self._run_id, next(iter(points))):
-                self._log(_Batch(name="the end", points=points, tokens=story.tokens))
+                ending = finished_at(story, story.closings[-1].generation)
+                self._log(
+                    _Batch(name="the end", points=points, tokens=story.tokens, finished_at=ending)
+                )
             if story.finished is not None and story.finished.digest is not None:
                 self._client.set_tag(self._run_id, "winner", story.finished.digest)
-            self._client.log_text(self._run_id, _summary_text(story), "summary.txt")
+            self._client.log_text(
+                self._run_id,
+                as_text(summary(story, Places(files=(), commands=())), width=160),
+                "summary.txt",
+            )
             ended = "KILLED" if story.finished is None else "FINISHED"
             self._client.set_terminated(self._run_id, ended)
             self._unended = False
@@ -198,7 +206,7 @@ class _Writer:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
-        self.error = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        self.error = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         # a call that failed may have been carried out: ask the store before the next one
         self._recorded = None
 
@@ -251,11 +259,13 @@ class _Writer:
     def _log(self, batch: _Batch) -> None:
         from mlflow.entities import Metric  # noqa: PLC0415 - seconds
 
-        now = time.time_ns() // 1_000_000
+        at_milliseconds = round(batch.finished_at * 1000)
         marked = dict(batch.points)
         if batch.generation is not None:
             marked[MARK] = float(batch.generation)
-        metrics = [Metric(name, value, now, batch.tokens) for name, value in marked.items()]
+        metrics = [
+            Metric(name, value, at_milliseconds, batch.tokens) for name, value in marked.items()
+        ]
         for at in range(0, len(metrics), _METRICS_A_CALL):
             self._client.log_batch(self._run_id, metrics=metrics[at : at + _METRICS_A_CALL])
 
@@ -266,8 +276,8 @@ def open_client(uri: str) -> Any:
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - seconds, and after the environment
 
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
+    for logger in ("mlflow", "alembic", "urllib3"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=uri)
 
 
@@ -296,11 +306,3 @@ def flattened(values: JSON, path: str = "") -> dict[str, str]:
             leaves |= flattened(value, f"{path}.{key}" if path else str(key))
         return leaves
     return {path: values if isinstance(values, str) else json.dumps(values)}
-
-
-def _summary_text(story: Story) -> str:
-    console = Console(file=io.StringIO(), width=160, force_terminal=False, color_system=None)
-    console.print(summary(story, Places(files=(), commands=())))
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return file.getvalue()

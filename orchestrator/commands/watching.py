@@ -12,7 +12,7 @@ from orchestrator.adapters.mlflow_record import MlflowRecord
 from orchestrator.commands.failures import exit_code
 from orchestrator.console.live_table import LiveTable
 from orchestrator.console.plain_lines import PlainLines
-from orchestrator.console.summary import Places, summary
+from orchestrator.console.summary import Places, as_text, summary
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
@@ -48,20 +48,31 @@ def watch(
         search((audience,))
     except KeyboardInterrupt:
         audience.close()
-        print(f"masga: stopped; go on with: {again}", file=sys.stderr)
+        told = f"stopped; go on with: {again}" if _has_begun(directory) else "stopped at the start"
+        print(f"masga: {told}", file=sys.stderr)
         return 130
     except Exception as error:
         audience.close()
         if isinstance(error, UserError):
             raise
         code = exit_code(error, directory=directory)
-        print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
+        if _has_begun(directory):
+            print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
         return code
     audience.close()
-    console.print(summary(display.story, _places(directory, record)), highlight=False)
+    ending = summary(display.story, _places(directory, record))
+    if console.is_terminal:
+        console.print(ending, highlight=False)
+    else:
+        print(as_text(ending, width=_PLAIN_WIDTH))
     if record is not None and record.lost:
         print(f"masga: {record.lost}", file=sys.stderr)
     return 0
+
+
+def _has_begun(directory: Path) -> bool:
+    log = directory / LOG_NAME
+    return log.exists() and log.stat().st_size > 0
 
 
 def _places(directory: Path, record: MlflowRecord | None) -> Places:

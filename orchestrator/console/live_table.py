@@ -11,14 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.console.figures import count, loss
-from orchestrator.console.pace import Pace, told_pace
-from orchestrator.console.story import Story, best, fitness_parts, is_baseline, share_spent
+from orchestrator.console.pace import PaceMeter, told_pace
+from orchestrator.console.story import Story, best, fitness_parts, is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console, RenderableType
 
+    from orchestrator.console.pace import Pace
     from orchestrator.console.story import Point
     from orchestrator.events import Event
     from orchestrator.observers import LiveProgress
@@ -34,17 +35,20 @@ class LiveTable:
         self._clock = clock
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._progress: tuple[LiveProgress, ...] = ()
-        self._session: tuple[float, int, float] | None = None
+        self._meter = PaceMeter(clock)
+        self._begun = False
         self._drawn = -_REDRAW_SECONDS
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
         """Take the event; a replayed one is drawn with the first new one."""
-        if not replayed and self._session is None:
-            self._session = self._clock(), self.story.tokens, share_spent(self.story)
-            self._live.start()
         self.story.add(event)
-        if not replayed:
-            self._draw_at_times()
+        if replayed:
+            return
+        self._meter.take(self.story, event)
+        if not self._begun:
+            self._begun = True
+            self._live.start()
+        self._draw_at_times()
 
     def on_progress(self, progress: tuple[LiveProgress, ...]) -> None:
         """Take the members' progress."""
@@ -64,20 +68,9 @@ class LiveTable:
 
     def _draw(self) -> None:
         self._drawn = self._clock()
-        self._live.update(table(self.story, self._progress, self._pace()), refresh=True)
-
-    def _pace(self) -> Pace:
         in_flight = tokens_in_flight(self.story, self._progress)
-        total = share_spent(self.story, in_flight)
-        if self._session is None:
-            return Pace(total_share=total)
-        begun, tokens, share = self._session
-        return Pace(
-            seconds=self._clock() - begun,
-            tokens=self.story.tokens + in_flight - tokens,
-            share=total - share,
-            total_share=total,
-        )
+        pace = self._meter.pace(self.story, in_flight)
+        self._live.update(table(self.story, self._progress, pace), refresh=True)
 
 
 def tokens_in_flight(story: Story, progress: tuple[LiveProgress, ...]) -> int:

@@ -43,6 +43,11 @@ def generation_points(story: Story, closing: GenerationClosed) -> dict[str, floa
     return {name: float(value) for name, value in points.items() if value is not None}
 
 
+def finished_at(story: Story, generation: int) -> float:
+    """Return when the last member of a generation reported, seconds since the epoch."""
+    return max(r.finished_at for (_, g), r in story.reports.items() if g == generation)
+
+
 def final_points(story: Story) -> dict[str, float]:
     """Return the held-out results of a finished search; empty before."""
     points: dict[str, float] = {}

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.console.figures import count, duration
+from orchestrator.console.story import share_spent
+from orchestrator.events import GenerationClosed, SearchStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.console.story import Story
+    from orchestrator.events import Event
+
+_GENERATIONS = 6
+"""The pace is that of so many last generations: the first ones pay for the start of the workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What this session has done, in how many seconds; replayed events are not its work."""
+    """What was done lately, in how many seconds; replayed events are not this session's work."""
 
     seconds: float = 0.0
     tokens: float = 0.0
     share: float = 0.0
-    """Of the budget, spent in this session."""
+    """Of the budget, spent in these seconds."""
     total_share: float = 0.0
     """Of the budget, spent by all sessions."""
 
@@ -29,6 +42,33 @@ class Pace:
         if self.share <= 0 or self.seconds <= 0:
             return None
         return (1 - self.total_share) * self.seconds / self.share
+
+
+class PaceMeter:
+    """Takes the time at new generations; call `take` after the story has the event."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._marks: deque[tuple[float, int, float]] = deque(maxlen=_GENERATIONS)
+
+    def take(self, story: Story, event: Event) -> None:
+        """Mark the first new event and every new closing of a generation."""
+        begins = not self._marks and not isinstance(event, SearchStarted)
+        if begins or isinstance(event, GenerationClosed):
+            self._marks.append((self._clock(), story.tokens, share_spent(story)))
+
+    def pace(self, story: Story, tokens_in_flight: int = 0) -> Pace:
+        """Return the pace since the oldest mark."""
+        total = share_spent(story, tokens_in_flight)
+        if not self._marks:
+            return Pace(total_share=total)
+        begun, tokens, share = self._marks[0]
+        return Pace(
+            seconds=self._clock() - begun,
+            tokens=story.tokens + tokens_in_flight - tokens,
+            share=total - share,
+            total_share=total,
+        )
 
 
 def told_pace(pace: Pace) -> str:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.console.figures import count, loss
-from orchestrator.console.pace import Pace, told_pace
+from orchestrator.console.pace import PaceMeter, told_pace
 from orchestrator.console.story import Story, budget, share_spent
 from orchestrator.events import Assessed, GenerationClosed, Reported, SearchFinished, SearchStarted
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from orchestrator.console.pace import Pace
     from orchestrator.events import Event
     from orchestrator.observers import LiveProgress
 
@@ -24,42 +25,31 @@ class PlainLines:
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.story = Story()
-        self._console, self._clock = console, clock
-        self._session: tuple[float, int, float] | None = None
+        self._console = console
+        self._meter = PaceMeter(clock)
         self._replayed = 0
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
         """Print what the event says, if anything."""
         if replayed:
             self._replayed += 1
-        elif self._session is None:
+            self.story.add(event)
+            return
+        if self._replayed:
             spent = share_spent(self.story)
-            self._session = self._clock(), self.story.tokens, spent
-            if self._replayed:
-                self._print(f"resumed after {self._replayed} events  {spent:.0%} of the budget")
+            self._print(f"resumed after {self._replayed} events  {spent:.0%} of the budget")
+            self._replayed = 0
         self.story.add(event)
-        if not replayed:
-            line = told_event(self.story, event, self._pace())
-            if line:
-                self._print(line)
+        self._meter.take(self.story, event)
+        line = told_event(self.story, event, self._meter.pace(self.story))
+        if line:
+            self._print(line)
 
     def on_progress(self, progress: tuple[LiveProgress, ...]) -> None:
         """Lines say what has happened only."""
 
     def close(self) -> None:
         """Nothing is held open."""
-
-    def _pace(self) -> Pace:
-        total = share_spent(self.story)
-        if self._session is None:
-            return Pace(total_share=total)
-        begun, tokens, share = self._session
-        return Pace(
-            seconds=self._clock() - begun,
-            tokens=self.story.tokens - tokens,
-            share=total - share,
-            total_share=total,
-        )
 
     def _print(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)

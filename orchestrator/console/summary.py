@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -48,6 +49,14 @@ def summary(story: Story, places: Places) -> RenderableType:
         if body is not None:
             parts += [Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2))]
     return Group(*parts)
+
+
+def as_text(renderable: RenderableType, *, width: int) -> str:
+    """Return what a file or pipe gets: no colours, and no blanks at the ends of lines."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(renderable, highlight=False)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _leaderboard(story: Story) -> RenderableType | None:
@@ -102,7 +111,7 @@ def _heldout(story: Story) -> RenderableType | None:
         return None
     lines = [_assessed(winner, "")]
     if baseline is not None:
-        lines.append(_assessed(baseline, " (the default genome of this size)"))
+        lines.append(_assessed(baseline, " (the default genome, fitted to this size)"))
     compared = compare(story)
     if compared is not None:
         error = "unknown" if compared.standard_error is None else f"{compared.standard_error:.4f}"

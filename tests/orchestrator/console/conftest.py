@@ -59,6 +59,8 @@ def report(member, generation, digest, loss, tokens, *, inherited=0, failure=Non
         adoption_seconds=0.5,
         worker=member % 2,
         origin="live",
+        cpu_seconds=1.9,
+        finished_at=1.75e9 + tokens,
     )
 
 
