@@ -8,7 +8,7 @@ interval's start to the last one's end (the start of Ray and of the first worker
 
     outside = cores * wall - CPU time spent inside train and evaluate
 
-    python benchmarks/against_ray_pbt.py [--generations 8] [--interval 32768] [--only masga|reuse|fresh]
+    python benchmarks/against_ray_pbt.py [--generations 8] [--interval 32768] [--only SIDE]
 """
 
 from __future__ import annotations
@@ -192,14 +192,14 @@ def ray_pbt(generations: int, interval: int, *, reuse_actors: bool) -> dict[str,
         log_config=False,
     )
     exploits = 0
-    exploit = scheduler._exploit
+    exploit = scheduler._exploit  # noqa: SLF001 - to count what it does
 
     def counted(*arguments: object) -> object:
         nonlocal exploits
         exploits += 1
         return exploit(*arguments)
 
-    scheduler._exploit = counted
+    scheduler._exploit = counted  # noqa: SLF001
     with tempfile.TemporaryDirectory() as directory:
         tune.Tuner(
             tune.with_resources(PbtMember, {"CPU": CORES / MEMBERS}),

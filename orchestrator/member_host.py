@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from orchestrator.events import JSON
     from orchestrator.tasks import Task
     from trainers.data import Corpus
     from trainers.member import Interval, Progress
@@ -131,9 +132,12 @@ class MemberHost:
             _, extra = read_checkpoint(directory)
         except CheckpointDamaged:
             return None  # its bits are decided: train them again
+        lasting, beside = extra.get("report"), extra.get("aside")
         if extra.get("task") != task.digest:
             return None
-        report = decode("reported", extra["report"], extra["aside"])
+        assert isinstance(lasting, dict)
+        assert isinstance(beside, dict)
+        report = decode("reported", lasting, beside)
         assert isinstance(report, Reported)
         return report
 
@@ -258,7 +262,7 @@ class MemberHost:
         state = member.state()
         self._exchange.publish(task.key, state_to_bytes(state))
         _, lasting, beside = encode(report)
-        extra = {"task": task.digest, "report": lasting, "aside": beside}
+        extra: dict[str, JSON] = {"task": task.digest, "report": lasting, "aside": beside}
         directory = self._checkpoints / str(task.key)
         self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
         self._live[task.key] = member

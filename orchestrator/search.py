@@ -129,8 +129,7 @@ class Search:
         going_on = [r for r in due if r.order.generation + 1 < self._rules.generations]
         if self._stopping is None and going_on:
             events += self._order(going_on)
-        in_force = self._journal.record(events)
-        tasks = self._enact([event for event in in_force if isinstance(event, Ordered)])
+        tasks = self._enact(self._journal.record(events))
         if all(record.running is None for record in self._records.values()):
             tasks += self._conclude()
         return tasks
@@ -242,9 +241,10 @@ class Search:
             tokens=self._rules.interval_tokens,
         )
 
-    def _enact(self, orders: Sequence[Ordered]) -> tuple[Task, ...]:
-        """Take orders that are in the log into the population and make tasks of them."""
+    def _enact(self, in_force: Sequence[Event]) -> tuple[Task, ...]:
+        """Take the orders that are now in the log into the population and make tasks of them."""
         outcomes = {member: record.outcome for member, record in self._records.items()}
+        orders = [event for event in in_force if isinstance(event, Ordered)]
         return tuple(self._enact_one(order, outcomes) for order in orders)
 
     def _enact_one(self, order: Ordered, outcomes: Mapping[int, Outcome | None]) -> Train:

@@ -32,6 +32,7 @@ from trainers.data import (
     prepare_corpus,
     resolve_named,
 )
+from trainers.data.spec import SMALLEST_BPE_VOCABULARY
 from trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
@@ -128,8 +129,9 @@ def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
         spec = CorpusSpec(
             sources=tuple(sources),
             tokenizer=section.tokenizer,
+            # Without a vocabulary of its own a corpus reads bytes, and this number is not used.
+            vocab_size=section.vocabulary or SMALLEST_BPE_VOCABULARY,
             context_length=section.context_length,
-            **({} if section.vocabulary is None else {"vocab_size": section.vocabulary}),
         )
         corpus = prepare_corpus(spec, cache_directory() / "corpora")
         corpus.require_batch(config.population.interval_tokens)
@@ -246,7 +248,7 @@ def corpus_json(corpus: Corpus) -> dict[str, JSON]:
 def environment() -> dict[str, JSON]:
     """Return what another person needs to know of this machine and its packages."""
     packages = ("masga", "torch", "ray", "optuna", "nevergrad", "numpy")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in packages:
         try:
             versions[package] = metadata.version(package)

@@ -1,20 +1,21 @@
-"""Everyday utilities of components: Michel importance with standard errors (arXiv:1905.10650, eq. 2).
+"""Utilities of components: Michel importance with standard errors (arXiv:1905.10650, eq. 2).
 
-The gate gradient of component k in sequence b is sum_t delta[b,t,k], delta = <o, dL_b/do>, where L_b is
-the mean loss of the sequence's tokens. Its utility is mean_b |sum_t delta|: the first-order change of a
-sequence's loss, in nats per token, when the component is gated off. The signed mean is not a utility:
-over all components of a pre-norm model it sums to zero, and training drives it to zero for each.
+The gate gradient of component k in sequence b is sum_t delta[b,t,k], delta = <o, dL_b/do>, where
+L_b is the mean loss of the sequence's tokens. Its utility is mean_b |sum_t delta|: the first-order
+change of a sequence's loss, in nats per token, when the component is gated off. The signed mean is
+not a utility: over all components of a pre-norm model it sums to zero, and training drives it to
+zero for each.
 
 Means run over sequences with a forgetting window, since utilities drift while a member trains. With
 weights w_i, mean = sum w x / W, W = sum w; the effective number of sequences is n = W^2 / sum w^2
-(Kish 1965) and the standard error sqrt(variance / (n - 1)). With one sequence the error is unknown and
-is set to the mean, so that nothing acts on it (|u| > 2 se never holds). Dropout acts as in training.
+(Kish 1965) and the standard error sqrt(variance / (n - 1)). With one sequence the error is unknown
+and is set to the mean, so that nothing acts on it (|u| > 2 se never holds). Dropout acts as in
+training.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 

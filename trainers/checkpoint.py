@@ -1,9 +1,9 @@
 """Checkpoints of one member: safetensors + JSON, checksummed, replaced in one step, never pickle.
 
-A directory holds `state.json` and the tensors it names, `tensors-<first 16 hex of sha256>.safetensors`.
-The tensors are written first; renaming the new `state.json` over the old one is the moment at which the
-new checkpoint takes the place of the old; then the old tensors go. Whatever stops a writer, the
-directory holds the old checkpoint or the new one, whole.
+A directory holds `state.json` and the tensors it names, `tensors-<first 16 hex of
+sha256>.safetensors`. The tensors are written first; renaming the new `state.json` over the old one
+is the moment at which the new checkpoint takes the place of the old; then the old tensors go.
+Whatever stops a writer, the directory holds the old checkpoint or the new one, whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainers.serialisation import (
@@ -24,6 +23,7 @@ from trainers.serialisation import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from search_spaces.genome import Json
     from trainers.state import MemberState
@@ -82,8 +82,8 @@ def write_checkpoint(
     except OSError as error:
         raise OSError(
             error.errno,
-            f"The checkpoint could not be written ({error.strerror}); the one before it, if any, is "
-            "whole. Free some space or choose another directory",
+            f"The checkpoint could not be written ({error.strerror}); the one before it, if "
+            "any, is whole. Free some space or choose another directory",
             str(directory),
         ) from error
     for old in directory.iterdir():
@@ -134,7 +134,7 @@ def _read(path: Path) -> bytearray:
         with path.open("rb", buffering=0) as file:
             data = bytearray(os.fstat(file.fileno()).st_size)
             view = memoryview(data)
-            while len(view) and (count := file.readinto(view)):
+            while view and (count := file.readinto(view)):
                 view = view[count:]
             return data
     except FileNotFoundError as error:

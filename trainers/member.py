@@ -1,8 +1,8 @@
 """A member: one model that trains by intervals, is measured, and rests as a `MemberState` between.
 
-All members of a run read the same tokens and draw the same dropout masks at the same position (keyed
-by the run's seed), so that their losses are compared on common random numbers; a member's own seed draws
-its first weights.
+All members of a run read the same tokens and draw the same dropout masks at the same position
+(keyed by the run's seed), so that their losses are compared on common random numbers; a member's
+own seed draws its first weights.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from search_spaces.gpt.cost import flops_per_token
 from trainers import attribution
 from trainers.evaluation import Evaluation, evaluate
+from trainers.host import settle_host
 from trainers.model import Taps, Transformer
 from trainers.optimizers import UpdateRule
 from trainers.seeds import seed_for
@@ -108,7 +109,7 @@ class Member:
         return cls(
             model=model,
             rule=UpdateRule(dict(model.named_parameters()), protocol),
-            position=Position(tokens=0, windows=(0,) * corpus.num_sources, steps=0),
+            position=corpus.start(),
             utilities=attribution.no_utilities(architecture),
             protocol=protocol,
             corpus=corpus,
@@ -120,7 +121,7 @@ class Member:
         """Continue a state; its tensors are copied.
 
         Raises:
-            ValueError: a weight is missing, unknown or of another shape than the architecture gives it.
+            ValueError: a weight is missing, unknown or of a shape that the architecture has not.
         """
         model = _make_model(state.architecture, corpus)
         _load_weights(model, _without_prefix(state.tensors, "model."))
@@ -167,7 +168,7 @@ class Member:
     def train(self, tokens: int, *, progress: Callable[[Progress], None] | None = None) -> Interval:
         """Train exactly `tokens` tokens, or less if the loss or the gradient stops being finite.
 
-        A failure leaves the weights, the optimizer and the position as they were before the bad step.
+        A failure leaves the weights, the optimizer and the position as before the bad step.
 
         Args:
             tokens: a positive multiple of the context length.
@@ -184,7 +185,7 @@ class Member:
             horizon_tokens=settings.horizon_tokens,
             context_length=self._corpus.context_length,
         )
-        use_threads(settings.threads)
+        settle_host(settings.threads)
         self._model.train()
         begun = time.perf_counter()
         done, count, nats, flops = 0, 0, 0.0, 0.0
@@ -227,7 +228,7 @@ class Member:
             self._evaluation_batches[split, count] = self._corpus.evaluation_batches(
                 split, sequences=self._settings.evaluation_sequences, count=count
             )
-        use_threads(self._settings.threads)
+        settle_host(self._settings.threads)
         self._model.eval()
         return evaluate(self._model, self._evaluation_batches[split, count])
 
@@ -268,7 +269,7 @@ class Member:
         total = 0.0
         parts = []
         device = torch.device(settings.device)
-        for part_BT in tokens_BT.split(at_once):
+        for part_BT in torch.split(tokens_BT, at_once):
             part_BT = part_BT.to(device, non_blocking=True)  # noqa: PLW2901 (the same, elsewhere)
             taps = Taps.zeros(self._model.architecture, len(part_BT), device) if measure else None
             # Taps change the graph, so a measured step runs the model as it is written.
@@ -289,7 +290,7 @@ class Member:
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = float(torch.nn.utils.get_total_norm(gradients))
         if self._protocol.clip_norm < norm < math.inf:
-            torch._foreach_mul_(gradients, self._protocol.clip_norm / norm)  # noqa: SLF001
+            torch._foreach_mul_(gradients, self._protocol.clip_norm / norm)
         return norm
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
@@ -307,12 +308,6 @@ class Member:
         with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_cuda else []):
             torch.manual_seed(seed_for(self._settings.seed, "dropout", step))
             yield
-
-
-def use_threads(threads: int) -> None:
-    """Set the threads of one operator, which are part of the result."""
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
 
 
 def _make_model(architecture: Architecture, corpus: Corpus) -> Transformer:

@@ -8,7 +8,7 @@ D head_dim, F hidden units. Parameter names and shapes are a contract with `trai
     layers.i.attention.query.weight (H*D, C)       layers.i.attention.key|value.weight (K*D, C)
     layers.i.attention.out.weight (C, H*D)         layers.i.attention.slopes (H) buffer  if alibi
     layers.i.attention.query_norm|key_norm.weight (D)                                    if qk_norm
-    layers.i.ffn.up.weight (F, C)  [.gate.weight (F, C) if swiglu]    layers.i.ffn.down.weight (C, F)
+    layers.i.ffn.up.weight (F, C)  [.gate.weight (F, C) if swiglu]   layers.i.ffn.down.weight (C, F)
     final_norm.weight (C) [.bias]                  unembedding.weight (V, C)             if not tied
 
 Query head h reads key-value head h // (H / K). Norms have biases only when `norm` is `layer`.
@@ -90,7 +90,7 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(a.head_dim, eps=NORM_EPSILON) if a.qk_norm else None
         self.key_norm = nn.RMSNorm(a.head_dim, eps=NORM_EPSILON) if a.qk_norm else None
         if a.position == "alibi":
-            # A head keeps its slope when heads are added or removed, so slopes travel with the state.
+            # A head keeps its slope when heads come and go, so slopes travel with the state.
             self.register_buffer("slopes", alibi_slopes(self.num_heads))
 
     def forward(
@@ -103,7 +103,7 @@ class Attention(nn.Module):
         projected_BTE = F.linear(x_BTC, torch.cat(weights))
         q_BHTD, k_BKTD, v_BKTD = (
             part.view(B, T, -1, self.head_dim).transpose(1, 2)
-            for part in projected_BTE.split([len(w) for w in weights], dim=-1)
+            for part in torch.split(projected_BTE, [len(w) for w in weights], dim=-1)
         )
         if self.query_norm is not None and self.key_norm is not None:
             q_BHTD, k_BKTD = self.query_norm(q_BHTD), self.key_norm(k_BKTD)
@@ -193,7 +193,7 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw all weights: normal(0, 0.02), residual outputs scaled by 1/sqrt(2 layers) (GPT-2)."""
+        """Draw all weights: normal(0, 0.02), residual outputs by 1/sqrt(2 layers) (GPT-2)."""
         residual_std = INITIAL_STD / math.sqrt(2 * self.architecture.num_layers)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
@@ -207,7 +207,7 @@ class Transformer(nn.Module):
     def forward(
         self, tokens_BT: Tensor, *, dropout: float = 0.0, taps: Taps | None = None
     ) -> Tensor:
-        """Return logits (B, T, V). `dropout` acts in training mode only; `taps` fill in backward."""
+        """Return logits (B, T, V). `dropout` acts in training mode; `taps` fill in backward."""
         T = tokens_BT.shape[1]
         x_BTC = self.embedding(tokens_BT)
         if self.position is not None:
@@ -247,7 +247,10 @@ def make_norm(a: Architecture) -> nn.Module:
 
 
 def rotary_table(length: int, head_dim: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of rotary positions (T, D), halves paired (Su et al. 2021, arXiv:2104.09864, eq. 34)."""
+    """Cosines and sines of rotary positions (T, D), halves paired.
+
+    Su et al. 2021, arXiv:2104.09864, equation 34.
+    """
     frequency = ROTARY_BASE ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
     angle_TD = torch.outer(torch.arange(length, dtype=torch.float32), frequency).repeat(1, 2)
     return angle_TD.cos(), angle_TD.sin()

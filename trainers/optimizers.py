@@ -1,12 +1,12 @@
 """Update rules: AdamW, Lion, Muon + AdamW and SGD with momentum on one scale of the learning rate.
 
-The gene `learning_rate` is AdamW's. An AdamW update of a weight has a root mean square of about
-0.2 learning rates (Liu et al. 2025, arXiv:2502.16982, section 2.2), and the others are scaled to match:
+The gene `learning_rate` is AdamW's. An AdamW update of a weight has a root mean square of about 0.2
+learning rates (Liu et al. 2025, arXiv:2502.16982, section 2.2), and the others are scaled to match:
 
     Muon   0.2 sqrt(max(rows, columns)): `match_rms_adamw` of torch.optim.Muon, equation 4 there;
-    Lion   0.2: its update is a sign, of root mean square 1. The authors advise a rate 3-10 times smaller
-           than AdamW's and a decay as much larger (Chen et al. 2023, arXiv:2302.06675, section 5);
-    SGD    0.2 sqrt(parameters): a gradient of global norm 1 has a root mean square of 1 / sqrt(parameters).
+    Lion   0.2: its update is a sign, of root mean square 1. The authors advise a rate 3-10 times
+           smaller than AdamW's, a decay as much larger (Chen et al. 2023, arXiv:2302.06675, s. 5);
+    SGD    0.2 sqrt(parameters): a gradient of norm 1 has root mean square 1 / sqrt(parameters).
 
 Weight decay is decoupled in all: matrices shrink by learning_rate * factor * weight_decay a step
 whatever the rule. The first moment of all four is the moving average of the gradient (SGD with
@@ -121,7 +121,7 @@ class UpdateRule:
         for multiplier, tensors in self._decayed_by_hand:
             shrink = 1.0 - rate * multiplier * self._protocol.weight_decay
             with torch.no_grad():
-                torch._foreach_mul_(tensors, shrink)  # noqa: SLF001 (torch's only multi-tensor product)
+                torch._foreach_mul_(tensors, shrink)
         for optimizer in self._optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["scale"]
@@ -147,7 +147,7 @@ class UpdateRule:
                 continue
             for name in names:
                 small, large = sorted(self._parameters[name].shape)
-                # X X^T, its square and their product with X, two FLOPs a multiplication and addition.
+                # X X^T, its square, and their product with X, at 2 FLOPs a multiplication.
                 flops += NEWTON_SCHULZ_STEPS * 2 * small * small * (2 * large + small)
         return flops
 
@@ -175,8 +175,8 @@ def _find_slots(
 ) -> dict[str, Tensor] | None:
     """Find all of a parameter's slots in the state of this or of another rule, or none.
 
-    AdamW's moments are bias-corrected by its own count of steps, so they come together or not at all;
-    the other rules take the first moment under either name.
+    AdamW's moments are bias-corrected by its own count of steps, so they come together or not at
+    all; the other rules take the first moment under either name.
     """
     if rule == "adamw":
         found = {slot: given.get(f"{name}.{slot}") for slot in SLOTS[rule]}
@@ -208,7 +208,7 @@ def _group(parameters: Mapping[str, Tensor], protocol: Protocol) -> dict[_Group,
 
 
 def learning_rate_scale(rule: Rule, size: int) -> float:
-    """Return what an AdamW learning rate is multiplied by for a rule in a model of `size` parameters."""
+    """Return what an AdamW learning rate is multiplied by; `size` counts all parameters."""
     match rule:
         case "adamw" | "muon":  # torch's Muon adjusts for each matrix by itself
             return 1.0

@@ -1,7 +1,8 @@
 """Learning rate, batch and sequence length as pure functions of progress = tokens / horizon.
 
-All learning-rate schedules warm up linearly from 0 and, `constant` aside, end at 0: decay to zero beats
-decay to a tenth (Bergsma et al. 2025, arXiv:2502.15938). Past the horizon they stay where they ended.
+All learning-rate schedules warm up linearly from 0 and, `constant` aside, end at 0: decay to zero
+beats decay to a tenth (Bergsma et al. 2025, arXiv:2502.15938). Past the horizon they stay where
+they ended.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def learning_rate_factor(
         warmup_fraction: share of the horizon that rises linearly from 0.
         decay_fraction: share of the horizon that falls at its end; of `wsd` only.
 
-    >>> learning_rate_factor(0.55, schedule="linear", warmup_fraction=0.1, decay_fraction=0.2)
+    >>> learning_rate_factor(0.625, schedule="linear", warmup_fraction=0.25, decay_fraction=0.2)
     0.5
     """
     progress = min(progress, 1.0)
@@ -41,7 +42,7 @@ def learning_rate_factor(
         case "wsd":
             # 1 - sqrt, the best of the shapes tried (Haegele et al. 2024, arXiv:2405.18392, eq. 1).
             cooled = (progress - (1.0 - decay_fraction)) / decay_fraction
-            return 1.0 - math.sqrt(max(0.0, cooled))
+            return 1.0 - math.sqrt(min(1.0, max(0.0, cooled)))
     assert_never(schedule)
 
 

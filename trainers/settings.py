@@ -1,4 +1,4 @@
-"""What a run decides about training and no genome may: seed, horizon, device, cadence of measurement."""
+"""What a run, and no genome, decides about training: seed, horizon, device, measurement."""
 
 from __future__ import annotations
 

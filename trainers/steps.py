@@ -38,9 +38,9 @@ def plan_interval(
 ) -> tuple[Step, ...]:
     """Split an interval into steps.
 
-    The interval is cut where a ramp doubles (rounded up to a whole window). A piece of n windows with
-    a batch of B windows becomes ceil(n / B) steps whose sizes differ by at most one window. A short
-    sequence is a part of a window, and a step always holds whole windows.
+    The interval is cut where a ramp doubles (rounded up to a whole window). A piece of n windows
+    with a batch of B windows becomes ceil(n / B) steps whose sizes differ by at most one window. A
+    short sequence is a part of a window, and a step always holds whole windows.
 
     Args:
         protocol: the schedules.

@@ -108,7 +108,14 @@ def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer
             )
             journal.record([started])
             search = Search(setting.rules, journal)
-            _with_ray(config, directory, setting, search, log, audience)
+            _with_ray(
+                config=config,
+                directory=directory,
+                setting=setting,
+                search=search,
+                log=log,
+                audience=audience,
+            )
             if journal.departures:
                 logging.getLogger("masga").warning(
                     "%d decisions came out otherwise than in the log (another version of a "
@@ -135,6 +142,7 @@ def _logged_config(log: EventLog, path: Path) -> RunConfig:
 
 
 def _with_ray(
+    *,
     config: RunConfig,
     directory: Path,
     setting: Setting,

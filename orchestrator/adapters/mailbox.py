@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from orchestrator.adapters.environment import MAILBOX_OPTIONS
-from orchestrator.tasks import Assess, StateKey, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.observers import LiveProgress
+    from orchestrator.tasks import StateKey, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ray.tune.experiment import Trial
 
 
 class Generations(FIFOScheduler):  # type: ignore[misc]
@@ -38,5 +39,5 @@ class Generations(FIFOScheduler):  # type: ignore[misc]
         self._release(trial.config["worker"])
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Tune pickles its schedulers; the state of a search is its event log, so nothing is kept."""
+        """Keep nothing when Tune pickles its scheduler: the state of a search is its log."""
         return FIFOScheduler, ()

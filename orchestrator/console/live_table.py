@@ -148,6 +148,9 @@ def told_parts(parts: dict[str, float]) -> str:
 
 
 def _totals(story: Story, pace: Pace) -> str:
+    if story.finished is not None:
+        reason = story.finished.reason.replace("_", " ")
+        return f"finished ({reason})  {count(story.tokens)} tokens"
     lowest = best(story)
     found = "" if lowest is None else f"best loss {loss(lowest.nats_per_token)} ({lowest.digest})  "
     return f"{found}{count(story.tokens)} tokens  {told_pace(pace)}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.proposers.child import child_of
-from orchestrator.proposers.isolation import private_randomness
+from orchestrator.proposers.isolation import in_daemon_thread, private_randomness
 from orchestrator.proposers.near_names import unknown_name
 from search_spaces.errors import InfeasibleGenome
 
@@ -32,16 +32,16 @@ ASKS = 16
 class _Pending:
     candidate: Any
     genome: Genome
-    is_whole: bool
-    """Whether all genes were the optimizer's."""
 
 
 class NevergradOptimizer:
     """Asks an optimizer, and tells it minus the gain of every observed genome.
 
-    A proposal whose genes were all the optimizer's is told as the point it asked for (repair is
-    part of the evaluation); any other observation is told as a point it did not ask for, where the
-    optimizer supports that.
+    A proposal is told as the point that was asked for: repair, and genes that are not free, are
+    part of the evaluation. Other genomes are told as points that were not asked for, where the
+    optimizer supports that. No more than `num_workers` asked points are ever without an answer,
+    since some optimizers wait for it for ever: beyond that number the oldest of them is proposed
+    once more, and a point whose member failed or was replaced is answered with the worst gain seen.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class NevergradOptimizer:
         *,
         optimizer: str = "NGOpt",
         budget: int | None = None,
-        num_workers: int = 1,
+        num_workers: int = 8,
     ) -> None:
         """Set up.
 
@@ -58,7 +58,8 @@ class NevergradOptimizer:
             space: The space of the genomes.
             optimizer: Name in `nevergrad.optimizers.registry`.
             budget: Proposals expected in all, which many optimizers plan by; None: unknown.
-            num_workers: Proposals that are on their way at once.
+            num_workers: Proposals that may be out at once; the size of the population is a good
+                number. An optimizer that can only be asked one point at a time is made with 1.
 
         Raises:
             ValueError: No such optimizer, one that cannot be made with these settings, or a package
@@ -73,10 +74,14 @@ class NevergradOptimizer:
         self._name, self._budget, self._num_workers = optimizer, budget, num_workers
         self._private = np.random.default_rng(0)
         self._pending: dict[int, _Pending] = {}
+        self._open: dict[str, Any] = {}  # asked points without an answer, oldest first, by uid
         self._early: list[Observation] = []
+        self._worst_gain = 0.0
         self._optimizer: Any = None
         self.untold = 0
-        """Observations that the optimizer could not be told."""
+        """Observations that the optimizer could not be told, being points it did not ask for."""
+        self.repeated = 0
+        """Proposals of a point that was still out."""
         self.infeasible_asks = 0
         """Asked points that could not be repaired within the free genes."""
         self._make(seed=0)  # for its errors; the one that is used is made with the run's seed
@@ -88,13 +93,15 @@ class NevergradOptimizer:
             return
         for observation in observations:
             pending = self._pending.pop(observation.member, None)
-            if not math.isfinite(observation.gain):
-                continue
-            if pending is not None and pending.is_whole and pending.genome == observation.genome:
-                with self._alone():
-                    self._optimizer.tell(pending.candidate, -observation.gain)
-            else:
-                self._tell_not_asked(observation)
+            if math.isfinite(observation.gain):
+                self._worst_gain = min(self._worst_gain, observation.gain)
+                is_answer = pending is not None and pending.genome == observation.genome
+                if pending is not None and is_answer and pending.candidate.uid in self._open:
+                    self._answer(pending.candidate, observation.gain)
+                else:
+                    self._tell_not_asked(observation)
+            if pending is not None:
+                self._give_up(pending.candidate)
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Ask the optimizer for the free genes; see `Proposer.propose`.
@@ -108,29 +115,45 @@ class NevergradOptimizer:
             self._optimizer = self._make(seed=int(rng.integers(2**32)))
             early, self._early = tuple(self._early), []
             self.observe(early)
-        self._pending.pop(request.member, None)
+        if (stale := self._pending.pop(request.member, None)) is not None:
+            self._give_up(stale.candidate)
         for attempt in range(ASKS):
             candidate, proposed = self._ask()
             try:
                 genome = child_of(self._space, request.donor, proposed, free=request.free)
             except InfeasibleGenome:
                 self.infeasible_asks += 1
+                self._give_up(candidate)
                 if attempt == ASKS - 1:
                     raise
             else:
-                is_whole = request.free >= {g.name for g in self._space.genes if not g.is_fixed}
-                self._pending[request.member] = _Pending(candidate, genome, is_whole)
+                self._pending[request.member] = _Pending(candidate, genome)
                 return genome
         raise AssertionError("the loop returns or raises")
+
+    def _answer(self, candidate: Any, gain: float) -> None:
+        del self._open[candidate.uid]
+        with self._alone():
+            self._optimizer.tell(candidate, -gain)
+
+    def _give_up(self, candidate: Any) -> None:
+        """Answer a point that nobody will observe any more, if it has no answer."""
+        is_elsewhere = any(other.candidate is candidate for other in self._pending.values())
+        if candidate.uid in self._open and not is_elsewhere:
+            self._answer(candidate, self._worst_gain)
 
     def _ask(self) -> tuple[Any, dict[str, Any]]:
         from orchestrator.proposers.nevergrad_parametrization import (  # noqa: PLC0415 - heavy
             values_to_coordinates,
         )
 
+        if len(self._open) >= self._optimizer.num_workers:
+            self.repeated += 1
+            oldest = next(iter(self._open.values()))
+            return oldest, values_to_coordinates(self._space, oldest.value)
         with self._alone():
             try:
-                candidate = self._optimizer.ask()
+                candidate = in_daemon_thread(self._optimizer.ask)
             except Exception as error:
                 # 500 optimizers raise whatever they like when they are at their end
                 raise ValueError(
@@ -138,12 +161,11 @@ class NevergradOptimizer:
                     f"{self._optimizer.num_ask} (budget {self._budget}): {error!r}. Raise "
                     f"`budget`, or choose another optimizer."
                 ) from error
+        self._open[candidate.uid] = candidate
         return candidate, values_to_coordinates(self._space, candidate.value)
 
     def _tell_not_asked(self, observation: Observation) -> None:
-        from nevergrad.common.errors import TellNotAskedNotSupportedError  # noqa: PLC0415
-
-        from orchestrator.proposers.nevergrad_parametrization import (  # noqa: PLC0415
+        from orchestrator.proposers.nevergrad_parametrization import (  # noqa: PLC0415 - heavy
             genome_to_values,
         )
 
@@ -152,7 +174,7 @@ class NevergradOptimizer:
             candidate = self._optimizer.parametrization.spawn_child(new_value=values)
             try:
                 self._optimizer.tell(candidate, -observation.gain)
-            except TellNotAskedNotSupportedError:
+            except Exception:  # noqa: BLE001 - TellNotAskedNotSupportedError, or what a wrapped library raises
                 self.untold += 1
 
     def _make(self, *, seed: int) -> Any:
@@ -169,8 +191,11 @@ class NevergradOptimizer:
             parameters = parametrization(self._space)
             parameters.random_state = np.random.RandomState(seed)  # the type that it wants
             try:
+                is_sequential = getattr(registry[self._name], "no_parallelization", False)
                 return registry[self._name](
-                    parameters, budget=self._budget, num_workers=self._num_workers
+                    parameters,
+                    budget=self._budget,
+                    num_workers=1 if is_sequential else self._num_workers,
                 )
             except ImportError as error:
                 raise ValueError(

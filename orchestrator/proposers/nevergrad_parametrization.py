@@ -1,9 +1,10 @@
 """Genomes to Nevergrad's parametrizations and back.
 
-Each coordinate of `search_spaces.coordinates` is one parameter of a `ng.p.Dict`: reals and integers
-are bounded scalars (on the domain's own scale, integers rounded on the way back), choices are
-`ng.p.Choice` of their positions. A parametrization has no conditions, so that layers and genes that
-a genome does not have are filled, and ignored on the way back.
+All coordinates of `search_spaces.coordinates` that are numbers are one bounded `ng.p.Array` of
+positions in the unit intervals of their domains (one array, because a parameter object for each
+makes an ask several times slower); each choice is a `ng.p.Choice` of the options' indices. A
+parametrization has no conditions: layers and genes that a genome does not have are filled, and
+ignored on the way back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import nevergrad as ng
+import numpy as np
 
 from search_spaces.coordinates import Coordinate, coordinates, from_coordinates, to_coordinates
 from search_spaces.domains import Choice, Real
@@ -22,32 +24,44 @@ if TYPE_CHECKING:
     from search_spaces.genome import Genome
     from search_spaces.space import Space
 
+NUMBERS = "numbers"
+"""Key of the array; every other key is the name of a choice's coordinate."""
+
 Values = dict[str, Any]
-"""Value of a `ng.p.Dict`: position in the unit interval of the domain, or index of a choice."""
+"""Value of the `ng.p.Dict`: positions in [0, 1] under `NUMBERS`, the index of each choice."""
 
 
 def parametrization(space: Space, *, centre: Genome | None = None) -> Any:
     """Return the `ng.p.Dict` of a space, centred on a genome (default: the space's own)."""
     start = genome_to_values(space, space.default() if centre is None else centre)
-    return ng.p.Dict(**{c.name: _parameter(c, start[c.name]) for c in coordinates(space)})
+    parameters: dict[str, Any] = {}
+    for coordinate in coordinates(space):
+        if isinstance(coordinate.domain, Choice):
+            choice = ng.p.Choice(len(coordinate.domain.values))
+            choice.value = start[coordinate.name]
+            parameters[coordinate.name] = choice
+    if NUMBERS in start:
+        parameters[NUMBERS] = ng.p.Array(init=start[NUMBERS], lower=0.0, upper=1.0)
+    return ng.p.Dict(**parameters)
 
 
 def genome_to_values(space: Space, genome: Genome) -> Values:
     """Return a genome's value for every parameter; missing layers repeat the last one."""
     active = to_coordinates(space, genome)
-    canonical = to_coordinates(space, space.default())
     values: Values = {}
+    numbers: list[float] = []
     last: dict[str, Any] = {}
     for coordinate in coordinates(space):
-        if coordinate.name in active:
-            value = active[coordinate.name]
-        else:
-            value = last.get(
-                coordinate.gene,
-                canonical.get(coordinate.name, coordinate.domain.from_unit(0.5)),
-            )
+        value = active.get(coordinate.name, last.get(coordinate.gene))
+        if value is None:
+            value = coordinate.domain.clip(_idle(space, coordinate))
         last[coordinate.gene] = value
-        values[coordinate.name] = _to_nevergrad(coordinate.domain, value)
+        if isinstance(coordinate.domain, Choice):
+            values[coordinate.name] = _index(coordinate.domain, value)
+        else:
+            numbers.append(_position(coordinate.domain, value))
+    if numbers:
+        values[NUMBERS] = np.array(numbers)
     return values
 
 
@@ -57,13 +71,29 @@ def values_to_coordinates(space: Space, values: Mapping[str, Any]) -> dict[str, 
     Raises:
         ValueError: The values are not those of this space's parametrization.
     """
-    by_name = {c.name: c for c in coordinates(space)}
-    if strange := sorted(values.keys() ^ by_name.keys()):
+    all_coordinates = coordinates(space)
+    numeric = [c for c in all_coordinates if not isinstance(c.domain, Choice)]
+    choices = {c.name: c.domain for c in all_coordinates if isinstance(c.domain, Choice)}
+    wanted = {*choices, NUMBERS} if numeric else {*choices}
+    positions = np.asarray(values.get(NUMBERS, ()), dtype=np.float64)
+    if values.keys() != wanted or positions.shape != (len(numeric),):
         raise ValueError(
-            f"A parametrization of space {space.name!r} has one value for each coordinate, but "
-            f"{strange} are missing or unknown. Use a parametrization made for this space."
+            f"A parametrization of space {space.name!r} has {len(numeric)} numbers and the choices "
+            f"{sorted(choices)}, but got {len(positions)} numbers and the keys {sorted(values)}. "
+            f"Use a parametrization made for this space."
         )
-    return {name: _from_nevergrad(by_name[name], value) for name, value in values.items()}
+    if not np.isfinite(positions).all():
+        raise ValueError(
+            f"The numbers of a parametrization must be finite, but got {positions.tolist()}. "
+            f"Choose an optimizer that stays finite on a bounded space."
+        )
+    return {
+        **{name: domain.values[int(values[name])] for name, domain in choices.items()},
+        **{
+            c.name: _number(c.domain, float(position))
+            for c, position in zip(numeric, np.clip(positions, 0.0, 1.0), strict=True)
+        },
+    }
 
 
 def values_to_genome(space: Space, values: Mapping[str, Any], *, like: Genome) -> Genome:
@@ -82,34 +112,28 @@ def values_to_genome(space: Space, values: Mapping[str, Any], *, like: Genome) -
     return space.repair(from_coordinates(space, known, base=like)).genome
 
 
-def _parameter(coordinate: Coordinate, start: Any) -> Any:
-    match coordinate.domain:
-        case Choice(values=values):
-            choice = ng.p.Choice(len(values))
-            choice.value = start
-            return choice
-        case _:
-            return ng.p.Scalar(init=start, lower=0.0, upper=1.0)
+def _idle(space: Space, coordinate: Coordinate) -> Any:
+    """Return the value that stands for a gene that is not active: its canonical one."""
+    value = space.canonical[coordinate.gene]
+    return value if coordinate.index is None else value[min(coordinate.index, len(value) - 1)]
 
 
-def _to_nevergrad(domain: ScalarDomain, value: Any) -> Any:
+def _index(domain: Choice, value: Any) -> int:
+    return next(
+        index
+        for index, option in enumerate(domain.values)
+        if option == value and type(option) is type(value)
+    )
+
+
+def _position(domain: ScalarDomain, value: Any) -> float:
+    return float(domain.to_unit(value))
+
+
+def _number(domain: ScalarDomain, position: float) -> Any:
     match domain:
-        case Choice(values=values):
-            return next(
-                i
-                for i, option in enumerate(values)
-                if option == value and type(option) is type(value)
-            )
-        case _:
-            return domain.to_unit(value)
-
-
-def _from_nevergrad(coordinate: Coordinate, value: Any) -> Any:
-    match coordinate.domain:
-        case Choice(values=values):
-            return values[int(value)]
         case Real(low=low, high=high, log=False):
             # Not rounded here: a simplex needs every digit, and repair rounds the other genes.
-            return low + min(max(float(value), 0.0), 1.0) * (high - low)
-        case domain:
-            return domain.from_unit(min(max(float(value), 0.0), 1.0))
+            return low + position * (high - low)
+        case _:
+            return domain.from_unit(position)

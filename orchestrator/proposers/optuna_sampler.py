@@ -8,6 +8,7 @@ spread simultaneous proposals. Genes that are not free are enqueued with the don
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import inspect
 import math
 import warnings
@@ -48,6 +49,8 @@ NOT_FOR_US = {
     "BruteForceSampler": "it walks a grid and cannot take up other members' genomes",
     "PartialFixedSampler": "genes are fixed by the run's space instead",
 }
+NEEDED = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
+"""Packages that samplers import only when they are first asked."""
 OWN_POINTS_ONLY = frozenset({"CmaEsSampler", "NSGAIISampler", "NSGAIIISampler"})
 """Samplers that learn from the points they asked for and no others: where a genome was repaired,
 they are told the value at the point they asked for, as if repair were part of the evaluation."""
@@ -195,14 +198,15 @@ class OptunaSampler:
                 f"{self._name} takes the options {sorted(known)}, but got {strange}. "
                 f"(Its seed comes from the run's seed.)"
             )
+        needed = NEEDED.get(self._name)
+        if needed is not None and importlib.util.find_spec(needed) is None:
+            raise ValueError(
+                f"{self._name} needs the package {needed!r}, which is not installed. Install it "
+                f"(pip install {needed}), or choose another sampler."
+            )
         options: dict[str, Any] = dict(self._options)
         try:
             made: optuna.samplers.BaseSampler = sampler(seed=seed, **options)
-        except ImportError as error:
-            raise ValueError(
-                f"{self._name} needs a package that is not installed: {error}. Install it, or "
-                f"choose another sampler."
-            ) from error
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self._name} refuses the options {options}: {error}") from error
         return made

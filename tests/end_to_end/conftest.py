@@ -6,6 +6,7 @@ import pydoc_data.topics
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import psutil
 import pytest
@@ -39,7 +40,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def environment(cache):
     """Environment of the command line under test."""
-    paths = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "MASGA_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(paths)}
 
 

@@ -50,7 +50,8 @@ def make_rules(*, members=6, generations=5, proposers=None, **changes):
         ),
         first_origin="uniform",
         policy=Truncation(),
-        proposers=proposers or WeightedProposers(
+        proposers=proposers
+        or WeightedProposers(
             (WeightedProposer(name="mutation", proposer=PROPOSERS["mutation"](space), weight=1.0),)
         ),
         fitness=FitnessRule(),

@@ -131,7 +131,7 @@ def test_lines_that_moved_are_noticed(tmp_path, edit):
         case "double":
             lines.insert(1, lines[1])
     path.write_bytes(b"".join(lines))
-    with pytest.raises(UserError, match="line [23]"):
+    with pytest.raises(UserError, match=r"line [23]"):
         read_log(path)
 
 

@@ -1,61 +1,51 @@
-"""Tiny genomes and a tiny corpus for the tests of trainers."""
+"""Tiny genomes and a tiny corpus of the tests of trainers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from search_spaces.gpt.architecture import Architecture
 from search_spaces.gpt.protocol import Protocol
+from trainers.data import CorpusSpec, SourceSpec, prepare_corpus
 from trainers.member import Member
 from trainers.settings import TrainerSettings
-from trainers.state import Position
+
+WORDS = [
+    "the",
+    "old",
+    "lighthouse",
+    "keeper",
+    "counts",
+    "seven",
+    "grey",
+    "ships",
+    "before",
+    "dawn",
+    "and",
+    "writes",
+    "their",
+    "names",
+]
 
 
-@dataclass(frozen=True)
-class FakeBatch:
-    tokens: Tensor
-    byte_count: int
-
-
-class FakeCorpus:
-    vocab_size = 32
-    context_length = 16
-    num_sources = 1
-
-    def batch(self, position, *, seed, sequences, length, mix):
-        rows = []
-        for i in range(sequences):
-            g = torch.Generator().manual_seed(seed * 1_000_003 + position.tokens + i * length)
-            start = torch.randint(0, self.vocab_size, (1,), generator=g)
-            noise = torch.randint(0, 2, (length + 1,), generator=g)
-            rows.append((start + torch.arange(length + 1) * 3 + noise) % self.vocab_size)
-        tokens = position.tokens + sequences * length
-        after = replace(position, tokens=tokens, windows=(tokens // self.context_length,))
-        return torch.stack(rows), after
-
-    def evaluation_batches(self, split, *, sequences, count):
-        return tuple(
-            FakeBatch(
-                self.batch(
-                    Position(tokens=10_000_000 + 1_000 * i, windows=(0,), steps=0),
-                    seed=len(split),
-                    sequences=sequences,
-                    length=self.context_length,
-                    mix=(1.0,),
-                )[0],
-                2 * sequences * self.context_length,
-            )
-            for i in range(count)
-        )
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Prepare a real corpus of bytes: 300 documents of a few words, windows of 16 tokens."""
+    directory = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    documents = [" ".join(random.choice(WORDS, 30)) + "." for _ in range(300)]
+    path = directory / "documents.jsonl"
+    path.write_text("".join(json.dumps({"text": d}) + "\n" for d in documents))
+    source = SourceSpec.file(str(path))
+    return prepare_corpus(CorpusSpec(sources=(source,), context_length=16), directory / "cache")
 
 
 def make_architecture(**changes):
     values = {
-        "vocab_size": 32, "context_length": 16, "num_layers": 2, "d_model": 32, "head_dim": 8,
+        "vocab_size": 264, "context_length": 16, "num_layers": 2, "d_model": 32, "head_dim": 8,
         "num_heads": (4, 2), "num_kv_heads": (2, 1), "d_ff": (64, 32), "activation": "swiglu",
         "norm": "rms", "position": "rotary", "qk_norm": True, "tied_embeddings": False,
     }  # fmt: skip
@@ -79,11 +69,6 @@ def make_settings(**changes):
         "evaluation_sequences": 4, "evaluation_batches": 2,
     }  # fmt: skip
     return TrainerSettings(**{**values, **changes})
-
-
-@pytest.fixture
-def corpus():
-    return FakeCorpus()
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def _count(weight: Weight) -> int:
 def _ranges(
     mask: Tensor,  # (n,) bool
 ) -> str:
-    """Write the true entries as slices, `0:4+8:12`; `:` if all are, `96 of 192` if too scattered."""
+    """Write true entries as slices, `0:4+8:12`; `:` if all are, `96 of 192` if scattered."""
     if bool(mask.all()):
         return ":"
     edges = torch.diff(torch.nn.functional.pad(mask.int(), (1, 1))).nonzero().flatten().tolist()

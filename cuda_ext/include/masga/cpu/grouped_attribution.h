@@ -1,0 +1,309 @@
+// Grouped gate-gradient attribution on one core: delta = sum of x * grad over a group, then
+// sum, sum of absolute values and sum of squares of delta over tokens.
+//
+// Two stages, no atomics. `AttributionPlan` cuts the work by shape alone (never by the number of
+// threads), `attribution_task` writes the partial sums of one cut, and the caller adds them in order:
+// the same bits come out whatever ran where. Only this header and vector.h are needed.
+#pragma once
+
+#include <cstdint>
+
+#include "masga/cpu/vector.h"
+#include "masga/grouped_attribution.h"
+
+namespace masga::MASGA_ISA {
+
+constexpr int64_t kFoldTokens = 64;      // float sums are folded into double ones after so many tokens
+constexpr int64_t kBlockColumns = 4096;  // the float sums of a block stay in the nearest caches
+
+// The cuts: batch x token chunks x heads x blocks of groups. Partials are (batch, chunks, 3, groups).
+struct AttributionPlan {
+  int64_t chunk_tokens, chunks, block_groups, blocks, tasks;
+
+  static AttributionPlan of(const AttributionShape& s) {
+    AttributionPlan p{};
+    const int64_t per_head = s.groups_per_head();
+    const int64_t fit = s.group_size < kBlockColumns ? kBlockColumns / s.group_size : 1;
+    p.block_groups = per_head < fit ? per_head : fit;
+    p.blocks = p.block_groups == 0 ? 0 : (per_head + p.block_groups - 1) / p.block_groups;
+    const int64_t columns = p.block_groups * s.group_size;
+    int64_t tokens = columns == 0 ? 1 : (int64_t{1} << 17) / columns;
+    const int64_t least = s.group_size < 16 ? 512 : 64;  // keeps partials small beside the inputs
+    p.chunk_tokens = tokens > least ? tokens : least;
+    p.chunks = (s.tokens + p.chunk_tokens - 1) / p.chunk_tokens;
+    p.tasks = s.batch * p.chunks * s.heads * p.blocks;
+    return p;
+  }
+};
+
+// Products of one group in one row, added lane by lane: four chains where the group is wide enough.
+template <typename T>
+MASGA_INLINE Vec group_products(const T* x, const T* g, int64_t n) {
+  Vec a = {}, b = {};
+  int64_t i = 0;
+  if (n >= 4 * kLanes) {
+    Vec c = {}, d = {};
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+      a += load(x + i) * load(g + i);
+      b += load(x + i + kLanes) * load(g + i + kLanes);
+      c += load(x + i + 2 * kLanes) * load(g + i + 2 * kLanes);
+      d += load(x + i + 3 * kLanes) * load(g + i + 3 * kLanes);
+    }
+    a += c;
+    b += d;
+  }
+  for (; i + kLanes <= n; i += kLanes) a += load(x + i) * load(g + i);
+  a += b;
+  if (i < n) {
+    float tail = 0.0f;
+    for (; i < n; ++i) tail += to_float(x[i]) * to_float(g[i]);
+    a[0] += tail;
+  }
+  return a;
+}
+
+// Merge the vectors first, first + 1, ... into one whose lane l is the sum of vector l.
+template <int Count = kLanes>
+MASGA_INLINE Vec merge_all(const Vec* first) {
+  if constexpr (Count == 1) {
+    return *first;
+  } else {
+    return merge<Count / 2>(
+        merge_all<Count / 2>(first), merge_all<Count / 2>(first + Count / 2));
+  }
+}
+
+// The deltas of a tile of kLanes (group, token) pairs, one a lane: lane l is group l % groups of
+// token l / groups. Adding across lanes this way costs one merge a pair instead of a whole reduction.
+template <typename T>
+__attribute__((noinline)) Vec tile_deltas(
+    const T* x, const T* g, int64_t x_step, int64_t g_step, int64_t group_size, int groups) {
+  Vec products[kLanes];
+  for (int l = 0; l < kLanes; x += x_step, g += g_step) {
+    for (int64_t at = 0; at < groups * group_size; at += group_size) {
+      products[l++] = group_products(x + at, g + at, group_size);
+    }
+  }
+  return merge_all(products);
+}
+
+// Any group size, products and sums in double.
+template <typename T>
+void attribution_exact(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
+  for (int64_t t = 0; t < tokens; ++t, x += x_step, grad += g_step) {
+    for (int64_t g = 0; g < groups; ++g) {
+      double delta = 0.0;
+      for (int64_t i = g * group_size; i < (g + 1) * group_size; ++i) {
+        delta += static_cast<double>(to_float(x[i])) * static_cast<double>(to_float(grad[i]));
+      }
+      signed_sum[g] += delta;
+      absolute_sum[g] += delta < 0 ? -delta : delta;
+      squared_sum[g] += delta * delta;
+    }
+  }
+}
+
+// Float sums of one statistic each, lane by lane, over at most kFoldTokens tokens.
+struct LaneSums {
+  Vec signed_sum, absolute_sum, squared_sum;
+
+  MASGA_INLINE void add(Vec delta) {
+    signed_sum += delta;
+    absolute_sum += absolute(delta);
+    squared_sum += delta * delta;
+  }
+};
+
+// Adds lane l of `lanes` to group l % groups_in_tile.
+MASGA_INLINE void fold(
+    const LaneSums& lanes, int groups_in_tile, double* signed_sum, double* absolute_sum,
+    double* squared_sum) {
+  for (int l = 0; l < kLanes; ++l) {
+    signed_sum[l % groups_in_tile] += lanes.signed_sum[l];
+    absolute_sum[l % groups_in_tile] += lanes.absolute_sum[l];
+    squared_sum[l % groups_in_tile] += lanes.squared_sum[l];
+  }
+}
+
+// Groups at least one vector wide, in tiles of kLanes groups, then of four, then of one, by
+// as many tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
+template <typename T>
+void attribution_wide(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
+  LaneSums lanes[kBlockColumns / kLanes / kLanes + 1 + kLanes / 4 + 3];
+  const int64_t whole = groups - groups % kLanes;
+  const int64_t fours = whole + (groups - whole) / 4 * 4;
+  const int64_t tiles = whole / kLanes + (fours - whole) / 4 + (groups - fours);
+  int64_t t = 0;
+  while (t + kLanes <= tokens) {
+    const int64_t end = t + kFoldTokens < tokens ? t + kFoldTokens : tokens;
+    for (int64_t i = 0; i < tiles; ++i) lanes[i] = LaneSums{};
+    for (; t + kLanes <= end; t += kLanes) {
+      const T* xt = x + t * x_step;
+      const T* gt = grad + t * g_step;
+      LaneSums* tile = lanes;
+      for (int64_t r = 0; whole != 0 && r < kLanes; ++r) {
+        tile = lanes;
+        for (int64_t g = 0; g < whole; g += kLanes) {
+          const int64_t at = g * group_size;
+          (tile++)->add(tile_deltas(
+              xt + r * x_step + at, gt + r * g_step + at, x_step, g_step, group_size, kLanes));
+        }
+      }
+      LaneSums* const narrower = tile;
+      constexpr int kFour = 4, kRows = kLanes / kFour;
+      for (int64_t r = 0; fours != whole && r < kLanes; r += kRows) {
+        tile = narrower;
+        for (int64_t g = whole; g < fours; g += kFour) {
+          const int64_t at = g * group_size;
+          (tile++)->add(tile_deltas(
+              xt + r * x_step + at, gt + r * g_step + at, x_step, g_step, group_size, kFour));
+        }
+      }
+      for (int64_t g = fours; g < groups; ++g) {
+        const int64_t at = g * group_size;
+        (tile++)->add(tile_deltas(xt + at, gt + at, x_step, g_step, group_size, 1));
+      }
+    }
+    int64_t g = 0;
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int width = g < whole ? kLanes : g < fours ? 4 : 1;
+      fold(lanes[i], width, signed_sum + g, absolute_sum + g, squared_sum + g);
+      g += width;
+    }
+    if (end == tokens) break;
+  }
+  for (x += t * x_step, grad += t * g_step; t < tokens; ++t, x += x_step, grad += g_step) {
+    for (int64_t g = 0; g < groups; ++g) {
+      const double delta =
+          sum(group_products(x + g * group_size, grad + g * group_size, group_size));
+      signed_sum[g] += delta;
+      absolute_sum[g] += delta < 0 ? -delta : delta;
+      squared_sum[g] += delta * delta;
+    }
+  }
+}
+
+// Groups narrower than a vector that divide it: every lane of a group carries the group's delta.
+template <int Size, typename T>
+void attribution_narrow(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    double* signed_sum, double* absolute_sum, double* squared_sum) {
+  constexpr int kRows = 8;
+  const int64_t columns = groups * Size;
+  const int64_t whole = columns - columns % kLanes;
+  alignas(64) float acc[3][kBlockColumns];
+  for (int64_t start = 0; start < tokens; start += kFoldTokens) {
+    const int64_t end = start + kFoldTokens < tokens ? start + kFoldTokens : tokens;
+    for (int64_t i = 0; i < whole; i += kLanes) {
+      for (auto& row : acc) store(row + i, Vec{});
+    }
+    int64_t t = start;
+    for (; t + kRows <= end; t += kRows) {
+      const T* xr = x + t * x_step;
+      const T* gr = grad + t * g_step;
+      for (int64_t i = 0; i < whole; i += kLanes) {
+        Vec s = load(acc[0] + i), a = load(acc[1] + i), q = load(acc[2] + i);
+        for (int r = 0; r < kRows; ++r) {
+          const Vec delta = run_sum<Size>(load(xr + r * x_step + i) * load(gr + r * g_step + i));
+          s += delta;
+          a += absolute(delta);
+          q += delta * delta;
+        }
+        store(acc[0] + i, s);
+        store(acc[1] + i, a);
+        store(acc[2] + i, q);
+      }
+    }
+    for (; t < end; ++t) {
+      for (int64_t i = 0; i < whole; i += kLanes) {
+        const Vec delta = run_sum<Size>(load(x + t * x_step + i) * load(grad + t * g_step + i));
+        store(acc[0] + i, load(acc[0] + i) + delta);
+        store(acc[1] + i, load(acc[1] + i) + absolute(delta));
+        store(acc[2] + i, load(acc[2] + i) + delta * delta);
+      }
+    }
+    for (int64_t g = 0; g < whole / Size; ++g) {
+      signed_sum[g] += acc[0][g * Size];
+      absolute_sum[g] += acc[1][g * Size];
+      squared_sum[g] += acc[2][g * Size];
+    }
+  }
+  const int64_t done = whole / Size;
+  attribution_exact(
+      x + whole, grad + whole, x_step, g_step, tokens, groups - done, Size, signed_sum + done,
+      absolute_sum + done, squared_sum + done);
+}
+
+// Every other small group: products by vector into a row that stays in cache, then sums by group.
+template <typename T>
+void attribution_odd(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
+  alignas(64) float product[kBlockColumns];
+  const int64_t columns = groups * group_size;
+  for (int64_t t = 0; t < tokens; ++t, x += x_step, grad += g_step) {
+    int64_t i = 0;
+    for (; i + kLanes <= columns; i += kLanes) store(product + i, load(x + i) * load(grad + i));
+    for (; i < columns; ++i) product[i] = to_float(x[i]) * to_float(grad[i]);
+    const float* p = product;
+    for (int64_t g = 0; g < groups; ++g, p += group_size) {
+      float delta = p[0];
+      for (int64_t j = 1; j < group_size; ++j) delta += p[j];
+      signed_sum[g] += delta;
+      absolute_sum[g] += delta < 0 ? -delta : delta;
+      squared_sum[g] += static_cast<double>(delta) * delta;
+    }
+  }
+}
+
+// Write the partial sums of one cut. partials is (batch, chunks, 3, groups) and need not be cleared.
+template <typename T>
+void attribution_task(
+    const AttributionShape& s, const AttributionPlan& p, const void* x_data, const void* grad_data,
+    bool exact, double* partials, int64_t task) {
+  const int64_t block = task % p.blocks;
+  const int64_t head = task / p.blocks % s.heads;
+  const int64_t chunk = task / p.blocks / s.heads % p.chunks;
+  const int64_t batch = task / p.blocks / s.heads / p.chunks;
+  const int64_t first_group = block * p.block_groups;
+  const int64_t left = s.groups_per_head() - first_group;
+  const int64_t groups = left < p.block_groups ? left : p.block_groups;
+  const int64_t first_token = chunk * p.chunk_tokens;
+  const int64_t tokens_left = s.tokens - first_token;
+  const int64_t tokens = tokens_left < p.chunk_tokens ? tokens_left : p.chunk_tokens;
+  const int64_t column = first_group * s.group_size;
+  const T* x = static_cast<const T*>(x_data) + batch * s.x_stride[0] + first_token * s.x_stride[1] +
+               head * s.x_stride[2] + column;
+  const T* grad = static_cast<const T*>(grad_data) + batch * s.grad_stride[0] +
+                  first_token * s.grad_stride[1] + head * s.grad_stride[2] + column;
+  double* signed_sum = partials + (batch * p.chunks + chunk) * 3 * s.groups() +
+                       head * s.groups_per_head() + first_group;
+  double* absolute_sum = signed_sum + s.groups();
+  double* squared_sum = absolute_sum + s.groups();
+  for (int64_t g = 0; g < groups; ++g) signed_sum[g] = absolute_sum[g] = squared_sum[g] = 0.0;
+
+  const int64_t xs = s.x_stride[1], gs = s.grad_stride[1], n = s.group_size;
+  if constexpr (sizeof(T) == 8) {
+    attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
+  } else if (exact) {
+    attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
+  } else if (n >= kLanes) {
+    attribution_wide(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 1) {
+    attribution_narrow<1>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 2) {
+    attribution_narrow<2>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 4) {
+    attribution_narrow<4>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 8) {
+    attribution_narrow<8>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else {
+    attribution_odd(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
+  }
+}
+
+}  // namespace masga::MASGA_ISA
