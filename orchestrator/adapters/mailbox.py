@@ -88,9 +88,10 @@ class Mailbox:
             return chosen
 
     async def close(self) -> None:
-        """Let every worker end."""
+        """Let every worker end, whatever is still waiting."""
         async with self._changed:
             self._closed = True
+            self._waiting.clear()
             self._changed.notify_all()
 
     async def offer(self, key: StateKey, reference: list[Any]) -> None:
