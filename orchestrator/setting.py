@@ -291,10 +291,11 @@ def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
     )
 
 
-def corpus_json(corpus: Corpus) -> dict[str, JSON]:
+def corpus_json(setting: Setting) -> dict[str, JSON]:
     """Return what identifies the corpus and how much of it is where, for the log."""
-    manifest = corpus.manifest
+    corpus, manifest = setting.corpus, setting.corpus.manifest
     return {
+        "notes": list(setting.notes),
         "digest": corpus.digest,
         "sources": [
             {"name": s.name, "licence": s.licence, "content_sha256": s.content_sha256}

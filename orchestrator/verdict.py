@@ -10,7 +10,9 @@ from orchestrator.randomness import generator
 from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.genome import genome_to_json
 from search_spaces.gpt.cost import count_parameters
+from search_spaces.gpt.priors import with_step_law
 from search_spaces.gpt.resize import resize_to_parameters
+from search_spaces.limits import Limits
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.rules import Rules
     from orchestrator.tasks import Task
     from search_spaces.genome import Genome
+    from search_spaces.space import Space
 
 
 class Verdict:
@@ -81,9 +84,11 @@ class Verdict:
         ]
         self._awaited.add("winner")
         if self._rules.baseline:
-            size = count_parameters(self._winner.life.genome.architecture)
-            space = self._rules.space
-            self._genome = resize_to_parameters(space, space.default(), size)
+            self._genome = default_of_size(
+                self._rules.space,
+                count_parameters(self._winner.life.genome.architecture),
+                horizon_tokens=self._rules.horizon_tokens,
+            )
             self._awaited.add("baseline")
             tasks.append(self._order(0, Ledger()))
         return tuple(tasks)
@@ -159,3 +164,19 @@ class Verdict:
         )
         self.finished = True
         return ()
+
+
+SIZE_GENES = ("num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff")
+
+
+def default_of_size(space: Space, parameters: int, *, horizon_tokens: int) -> Genome:
+    """Return the space's default genome, scaled to a number of parameters.
+
+    Learning rate and batch are Step Law's for this size and horizon: what one would take who has
+    read the literature and searches nothing. The run may have narrowed the genes of size so far
+    that the default could not reach the winner's count; here they are as wide as declared.
+    """
+    wide = space.narrowed(**{name: space.gene(name).declared for name in SIZE_GENES})
+    wide = wide.limited(Limits())
+    resized = resize_to_parameters(wide, space.default(), parameters)
+    return with_step_law(wide, resized, horizon_tokens=horizon_tokens)

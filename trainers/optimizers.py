@@ -158,15 +158,20 @@ class UpdateRule:
             for name in names:
                 parameter = self._parameters[name]
                 sources = _find_slots(given, name, group.rule, parameter.shape)
-                state[parameter] = {}
-                for slot in SLOTS[group.rule]:
-                    shape = () if slot == "step" else parameter.shape
-                    value = torch.zeros(shape, dtype=torch.float32, device=parameter.device)
-                    if sources is None:
-                        fresh.append(f"{name}.{slot}")
-                    else:
-                        value.copy_(sources[slot])
-                    state[parameter][slot] = value
+                if sources is None:
+                    fresh += [f"{name}.{slot}" for slot in SLOTS[group.rule]]
+                state[parameter] = {
+                    slot: (
+                        torch.zeros(
+                            () if slot == "step" else parameter.shape, device=parameter.device
+                        )
+                        if sources is None
+                        else sources[slot]
+                        .to(parameter.device, torch.float32)
+                        .clone(memory_format=torch.contiguous_format)
+                    )
+                    for slot in SLOTS[group.rule]
+                }
         return tuple(fresh)
 
 

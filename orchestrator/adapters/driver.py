@@ -105,14 +105,14 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
     """Begin the search, or go on where its log ends; the log begins once nothing is amiss."""
     setting = prepare(config)
     for note in setting.notes:
-        _LOG.warning(note)
+        _LOG.warning("%s", note)
     started = SearchStarted(
         run=config.deciding(),
         space=setting.rules.space.to_json(),
-        corpus=corpus_json(setting.corpus),
+        corpus=corpus_json(setting),
         horizon_tokens=setting.settings.horizon_tokens,
         generations=setting.rules.generations,
-        environment={"run": config.beside(), "notes": list(setting.notes), **setting.environment},
+        environment={"run": config.beside(), **setting.environment},
     )
     if log.events:
         require_same_text(log.events[0], started, directory / LOG_NAME)

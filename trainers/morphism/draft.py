@@ -93,12 +93,24 @@ def close_draft(draft: Draft, donor: MemberState) -> MemberState:
             own = own.clone()
         taken.add(own.untyped_storage().data_ptr())
         tensors[name] = own
-    return replace(
+    child = replace(
         donor,
         architecture=draft.architecture,
         tensors=tensors,
         head_utility=draft.head_utility,
         ffn_utility=draft.ffn_utility,
+    )
+    if draft.architecture == donor.architecture:
+        return child
+    # The components are others now: what is known of their utilities serves until it is measured
+    # again, but no error or weight of the old measurements is true of the new ones.
+    return replace(
+        child,
+        head_utility_error=(),
+        ffn_utility_error=(),
+        embedding_utility_error=None,
+        utility_weight=0.0,
+        utility_weight_squares=0.0,
     )
 
 

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from trainers.morphism.weight import Weight
 
 
-MOST_SLICES = 4
-"""Slices that an index is written with; head_dim changes scatter channels over hundreds."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MorphRecord:
     """The moves from donor to child and what became of the weights."""
@@ -83,10 +79,12 @@ def _count(weight: Weight) -> int:
 def _ranges(
     mask: Tensor,  # (n,) bool
 ) -> str:
-    """Write true entries as slices, `0:4+8:12`; `:` if all are, `96 of 192` if scattered."""
+    """Write the true entries as slices, `0:4+8:12` or `0:64:2`; `:` if all are."""
     if bool(mask.all()):
         return ":"
+    at = mask.nonzero().flatten()
+    gaps = torch.diff(at)
+    if len(at) > 2 and int(gaps[0]) > 1 and bool((gaps == gaps[0]).all()):
+        return f"{int(at[0])}:{int(at[-1]) + 1}:{int(gaps[0])}"
     edges = torch.diff(torch.nn.functional.pad(mask.int(), (1, 1))).nonzero().flatten().tolist()
-    if len(edges) > 2 * MOST_SLICES:
-        return f"{int(mask.sum())} of {mask.numel()}"
     return "+".join(f"{a}:{b}" for a, b in zip(edges[::2], edges[1::2], strict=True))

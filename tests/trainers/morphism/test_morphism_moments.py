@@ -49,7 +49,7 @@ def _indices(text):
     if text == ":":
         return slice(None)
     bounds = [tuple(map(int, part.split(":"))) for part in text.split("+")]
-    return torch.cat([torch.arange(a, b) for a, b in bounds])
+    return torch.cat([torch.arange(*bound) for bound in bounds])
 
 
 @pytest.mark.parametrize("position", ["rotary", "learned", "alibi"])
