@@ -239,7 +239,7 @@ def test_a_full_disk_at_a_checkpoint_loses_nothing(reference, resumable, monkeyp
 
     real = member_host.write_checkpoint
     monkeypatch.setattr(member_host, "write_checkpoint", write)
-    with pytest.raises(UserError, match="room for the log and the checkpoints.*no space left"):
+    with pytest.raises(UserError, match=r"room for the log and the checkpoints.*no space left"):
         course.run()
     assert course.run() == reference.lasting()
 
@@ -250,7 +250,7 @@ def test_a_checkpoint_that_cannot_be_written_is_the_users_to_mend(resumable):
     (course.checkpoints / str(task.key)).write_text("a file where a directory must be")
     host = course.host()
     host.run(task)
-    with pytest.raises(UserError, match="checkpoints can be written.*the system says"):
+    with pytest.raises(UserError, match=r"checkpoints can be written.*the system says"):
         host.flush()
 
 
