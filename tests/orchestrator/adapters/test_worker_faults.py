@@ -206,7 +206,7 @@ def test_reports_after_an_error_change_nothing(search, worker, answer):
     told = UserError(where="disk", law="room is left", found="none", remedy="Make room.")
     search.course.deliver([], told)
     before = search.events()
-    tasks = [t for t in Search(search.search._rules, NoJournal()).begin()]
+    tasks = Search(search.search._rules, NoJournal()).begin()
     search.course.deliver([encode(answer(task)) for task in tasks], None)
     assert search.events() == before
 
