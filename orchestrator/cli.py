@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 our fault, 2 the user's to mend, 130 after Ctrl-C."""
+"""The command line. Exit codes: 0 done, 1 our fault, 2 the user's to mend, 128 + n on signal n."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands import doctor, resume, schema, search
 from orchestrator.commands.failures import exit_code
+from orchestrator.commands.signals import code_of, ending_signals_raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else 2
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        return run(arguments)
-    except KeyboardInterrupt:
+        with ending_signals_raised():
+            return run(arguments)
+    except KeyboardInterrupt as stop:
         print("masga: stopped", file=sys.stderr)
-        return 130
+        return code_of(stop)
     except Exception as error:  # noqa: BLE001 - the outermost handler: every failure is told and coded
         return exit_code(error)
 

@@ -101,7 +101,8 @@ class Reported:
     """Seconds since the epoch, by the worker's clock."""
     worker: int = aside()
     origin: str = aside()
-    """Where the state came from: `fresh`, `live` memory, object `store`, `checkpoint`."""
+    """Where the state came from: `fresh`, `live` memory, object `store`, `checkpoint`, or `remade`
+    because its checkpoint could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,20 @@
 A state is looked for where it is nearest: in this worker's memory, in the exchange (the object
 store of the cluster), in a checkpoint. All three hold the same bits. A finished interval is in a
 checkpoint, its report beside it, before the report is given to anyone: a task that is asked for
-again is answered from there.
+again is answered from there. Where a checkpoint cannot be read, its interval is trained again.
 """
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from orchestrator.errors import Clause, UserError
+from orchestrator.event_log import disk_full
 from orchestrator.events import Assessed, Reported, decode, encode
 from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.gpt.cost import count_parameters
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from trainers.settings import TrainerSettings
     from trainers.state import MemberState
 
-Origin = Literal["fresh", "live", "store", "checkpoint"]
+Origin = Literal["fresh", "live", "store", "checkpoint", "remade"]
 
 
 class Exchange(Protocol):
@@ -103,7 +106,11 @@ class MemberHost:
     def run(
         self, task: Task, *, progress: Callable[[Progress], None] | None = None
     ) -> Reported | Assessed:
-        """Do one task. Its state rests in a checkpoint once `flush` has returned."""
+        """Do one task. Its state rests in a checkpoint once `flush` has returned.
+
+        Raises:
+            UserError: The state that it starts from cannot be read, nor made again.
+        """
         match task:
             case Train():
                 return self.finished_before(task) or self._train(task, progress)
@@ -114,10 +121,13 @@ class MemberHost:
         """Wait until every state is on disk.
 
         Raises:
-            OSError: It could not be written.
+            UserError: It could not be written.
         """
-        while self._writing:
-            self._writing.pop(0).result()
+        try:
+            while self._writing:
+                self._writing.pop(0).result()
+        except OSError as error:
+            raise _unwritten(self._checkpoints, error) from error
 
     def close(self) -> None:
         """Finish writing and stop."""
@@ -177,7 +187,7 @@ class MemberHost:
         if live is not None and task.source.member == task.member:
             del self._live[task.source]
             return _Adopted(member=live, origin="live", morph=None, flops=0.0)
-        state, origin = self._obtain(task.source)
+        state, origin = self._obtain(task.source, task.before)
         record: dict[str, object] | None = None
         flops = 0.0
         donor_architecture = state.architecture
@@ -203,7 +213,7 @@ class MemberHost:
     def _revive(self, state: MemberState) -> Member:
         return Member.from_state(state, corpus=self._corpus, settings=self._settings)
 
-    def _obtain(self, key: StateKey) -> tuple[MemberState, Origin]:
+    def _obtain(self, key: StateKey, before: Train | None) -> tuple[MemberState, Origin]:
         """Find a state where it is nearest; the caller may change what it gets."""
         live = self._live.get(key)
         if live is not None:
@@ -212,8 +222,28 @@ class MemberHost:
         if payload is not None:
             return state_from_bytes(payload), "store"
         self.flush()
-        state, _ = read_checkpoint(self._checkpoints / str(key))
+        directory = self._checkpoints / str(key)
+        try:
+            state, _ = read_checkpoint(directory)
+        except CheckpointDamaged as error:
+            damage = _damaged(error.file, error.what.removesuffix("."))
+            return self._remade(before, damage), "remade"
+        except OSError as error:
+            damage = _damaged(directory, f"it cannot be read ({error.strerror})")
+            return self._remade(before, damage), "remade"
         return state, "checkpoint"
+
+    def _remade(self, task: Train | None, damage: UserError) -> MemberState:
+        """Train the interval again that made a lost state: its bits are decided."""
+        if task is None:
+            raise damage
+        member = self._adopt(task).member
+        if member.train(task.tokens).failure is not None:
+            raise damage  # it did not fail the first time: it is not the same interval
+        state = member.state()
+        self._exchange.publish(task.key, state_to_bytes(state))
+        self._live[task.key] = member
+        return state
 
     def _report(self, task: Train, adopted: _Adopted, interval: Interval) -> Reported:
         member = adopted.member
@@ -272,7 +302,7 @@ class MemberHost:
 
     def _assess(self, task: Assess) -> Assessed:
         started = time.perf_counter()
-        state, _ = self._obtain(task.source)
+        state, _ = self._obtain(task.source, task.before)
         evaluation = self._revive(state).evaluate("heldout", batches=self._settings.heldout_batches)
         return Assessed(
             role=task.role,
@@ -286,6 +316,26 @@ class MemberHost:
             bits_per_byte=evaluation.bits_per_byte,
             seconds=time.perf_counter() - started,
         )
+
+
+def _unwritten(checkpoints: Path, error: OSError) -> UserError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return disk_full(checkpoints)
+    return UserError(
+        where=error.filename or str(checkpoints),
+        law="checkpoints can be written",
+        found=Clause(f"the system says: {error.strerror or error}"),
+        remedy="Mend that, then 'masga resume' goes on from the last whole generation.",
+    )
+
+
+def _damaged(file: Path, what: str) -> UserError:
+    return UserError(
+        where=str(file),
+        law="the checkpoint that a member goes on from is whole, or else the one before it is",
+        found=Clause(what),
+        remedy="Restore one from a copy, then 'masga resume' goes on; or start a new search.",
+    )
 
 
 def _utilities(state: MemberState) -> dict[str, object] | None:

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.errors import UserError
+from orchestrator.errors import Clause, UserError
 from orchestrator.mistakes import LawsBroken, Mistake, gathered, suggestion
+from orchestrator.own_plugins import OwnEstimator, OwnPolicy, OwnProposer, raised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.events import JSON
     from orchestrator.horizon import HorizonEstimator
-    from orchestrator.proposers import WeightedProposers
+    from orchestrator.proposers import Proposer, WeightedProposers
     from orchestrator.run_config import FitnessConfig, ProposerConfig, SelectionConfig
     from orchestrator.selection import SelectionPolicy
     from search_spaces.space import Space
@@ -44,6 +45,8 @@ def make_policy(config: SelectionConfig) -> SelectionPolicy:
     policy: SelectionPolicy = _made(
         config.policy, config.parameters, POLICIES, kind="policy", where="selection", given={}
     )
+    if config.policy not in POLICIES:
+        policy = OwnPolicy(policy=policy, where=f"selection.policy: {config.policy}")
     return policy
 
 
@@ -58,6 +61,8 @@ def make_estimator(config: FitnessConfig) -> HorizonEstimator:
     estimator: HorizonEstimator = _made(
         config.horizon, config.parameters, ESTIMATORS, kind="horizon", where="fitness", given={}
     )
+    if config.horizon not in ESTIMATORS:
+        estimator = OwnEstimator(estimator=estimator, where=f"fitness.horizon: {config.horizon}")
     return estimator
 
 
@@ -75,7 +80,7 @@ def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedP
 
     made = []
     for at, config in enumerate(configs):
-        proposer = _made(
+        proposer: Proposer = _made(
             config.proposer,
             config.parameters,
             PROPOSERS,
@@ -83,6 +88,9 @@ def make_proposers(configs: Sequence[ProposerConfig], space: Space) -> WeightedP
             where=f"proposers[{at}]",
             given={"space": space},
         )
+        if config.proposer not in PROPOSERS:
+            where = f"proposers[{at}].proposer: {config.proposer}"
+            proposer = OwnProposer(proposer=proposer, where=where, space=space)
         before = sum(earlier.proposer == config.proposer for earlier in configs[:at])
         name = config.proposer if not before else f"{config.proposer}-{before + 1}"
         made.append(WeightedProposer(name=name, proposer=proposer, weight=config.weight))
@@ -131,8 +139,10 @@ def plugin_class(name: str, registry: Mapping[str, Plugin], *, kind: str) -> Plu
     told = f"`{name}`"
     try:
         found = getattr(importlib.import_module(path), class_name)
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+    except (ImportError, AttributeError) as error:
         found, told = None, f"`{name}` ({error})"
+    except Exception as error:  # noqa: BLE001 - whatever a user's own module raises
+        found, told = None, f"`{name}` (importing it raised {raised(error)})"
     if not callable(found):
         remedy = "Check the spelling; the module must be installed or on PYTHONPATH."
         raise LawsBroken(Mistake(key=(kind,), law=law, found=told, remedy=remedy))
@@ -215,6 +225,15 @@ def _construct(found: Plugin, values: Mapping[str, Any], *, name: str) -> Any:
         return found(**values)
     except (TypeError, ValueError) as error:
         raise LawsBroken(_refusal(error, values, name=name)) from None
+    except Exception as error:
+        if ":" not in name:
+            raise  # a built-in: our fault
+        told = Mistake(
+            law=f"`{name}` can be made",
+            found=Clause(f"it raised {raised(error)}"),
+            remedy="Mend it, or take another one.",
+        )
+        raise LawsBroken(told) from None
 
 
 def _refusal(error: Exception, values: Mapping[str, Any], *, name: str) -> Mistake:

@@ -48,8 +48,12 @@ def claim_directory(run: RunConfig) -> Path:
 
 def release_directory(directory: Path) -> None:
     """Remove a claimed directory if its search never began, so that no empty ones pile up."""
-    if {path.name for path in directory.iterdir()} <= {RESOLVED}:
-        (directory / RESOLVED).unlink(missing_ok=True)
+    held = {path.name: path for path in directory.iterdir()}
+    log = held.pop(LOG_NAME, None)
+    if held.keys() <= {RESOLVED} and (log is None or log.stat().st_size == 0):
+        for path in (log, held.get(RESOLVED)):
+            if path is not None:
+                path.unlink()
         directory.rmdir()
 
 

@@ -102,7 +102,16 @@ def _training(run: RunConfig) -> Iterator[Mistake]:
             found=f"{micro}",
             remedy=f"Write {context} or more.",
         )
-    if training.device == "cuda" and run.resources.gpus_per_worker == 0:
+    without_gpu = run.resources.gpus_per_worker == 0
+    on_cpu = training.device == "cpu" or (training.device == "auto" and without_gpu)
+    if training.dtype == "bfloat16" and on_cpu:
+        yield Mistake(
+            key=("training", "dtype"),
+            law="on a CPU `dtype` is float32",
+            found="bfloat16",
+            remedy="Write dtype: float32, or give each worker a GPU: gpus_per_worker: 1.",
+        )
+    if training.device == "cuda" and without_gpu:
         yield Mistake(
             key=("resources", "gpus_per_worker"),
             law="`training.device: cuda` needs a share of a GPU for each worker",

@@ -9,6 +9,7 @@ is replaying: `begin()`, then every report of the log; tasks still open are hand
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
@@ -48,6 +49,7 @@ class Search:
         self._journal = journal
         self._records: dict[int, MemberRecord] = {}
         self._inbox: dict[int, Reported] = {}
+        self._makers: dict[StateKey, Train] = {}
         self._closed = -1
         self._best_fitness = float("-inf")
         self._best_generation = 0
@@ -245,7 +247,14 @@ class Search:
         """Take the orders that are now in the log into the population and make tasks of them."""
         outcomes = {member: record.outcome for member, record in self._records.items()}
         orders = [event for event in in_force if isinstance(event, Ordered)]
-        return tuple(self._enact_one(order, outcomes) for order in orders)
+        tasks = tuple(self._enact_one(order, outcomes) for order in orders)
+        # one level deep: the state before the source rests in a checkpoint of its own
+        self._makers |= {task.key: replace(task, before=None) for task in tasks}
+        wanted = self.needed_states() | {
+            StateKey(record.member, record.order.generation) for record in self.records
+        }
+        self._makers = {key: made for key, made in self._makers.items() if key in wanted}
+        return tasks
 
     def _enact_one(self, order: Ordered, outcomes: Mapping[int, Outcome | None]) -> Train:
         genome = genome_from_json(order.genome)
@@ -262,21 +271,27 @@ class Search:
             if record is None
             else record.ordered(order, life)
         )
+        source = None if order.source is None else StateKey(*order.source)
         return Train(
             member=order.member,
             generation=order.generation,
             genome=genome,
-            source=None if order.source is None else StateKey(*order.source),
+            source=source,
             tokens=order.tokens,
             ledger=life.ledger,
             seed=task_seed(self._rules.seed, order),
+            before=None if source is None else self._makers.get(source),
         )
 
     def _conclude(self) -> tuple[Task, ...]:
         best = self._best()
         reason: StopReason = self._stopping or ("all_failed" if best is None else "budget")
         self._verdict = Verdict(
-            winner=best, reason=reason, rules=self._rules, journal=self._journal
+            winner=best,
+            maker=None if best is None else self._makers.get(best.key),
+            reason=reason,
+            rules=self._rules,
+            journal=self._journal,
         )
         return self._verdict.begin()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import platform
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from orchestrator.errors import UserError
+from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.fitness import FitnessRule
+from orchestrator.mistakes import gathered
 from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
@@ -23,7 +25,7 @@ from search_spaces.gpt.cost import flops_per_token
 from search_spaces.gpt.priors import first_generation
 from search_spaces.limits import Limits
 from search_spaces.loading import load_space
-from search_spaces.runfile import space_from_json
+from search_spaces.runfile import domain_from_json
 from trainers.data import (
     SPLITS,
     CorpusError,
@@ -36,13 +38,14 @@ from trainers.data.spec import SMALLEST_BPE_VOCABULARY
 from trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from orchestrator.events import JSON
-    from orchestrator.run_config import RunConfig
+    from orchestrator.run_config import RunConfig, TrainingConfig
+    from search_spaces.domains import Domain
     from search_spaces.genome import Genome
     from search_spaces.space import Space
-    from trainers.data import Corpus
+    from trainers.data import Corpus, Split
 
 CACHE_VARIABLE = "MASGA_CACHE"
 
@@ -64,8 +67,9 @@ def prepare(config: RunConfig) -> Setting:
     """Resolve a run file: read its corpus, shape its space, draw its first genomes.
 
     Raises:
-        UserError: The corpus, the space or a plug-in is not as the run file says.
+        UserError: The corpus, the space, a plug-in or this machine is not as the run file says.
     """
+    _require_device(config)
     corpus, notes = _corpus(config)
     space = _space(config, corpus)
     horizon, generations = _first_guess(config)
@@ -112,20 +116,30 @@ def cache_directory() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "masga"
 
 
+@contextlib.contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Turn errors of corpora and spaces into the user's, of the key `where` of the run file."""
+    try:
+        yield
+    except (CorpusError, SpaceError) as error:
+        raise for_user(error, where=where) from error
+
+
 def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
     section = config.corpus
     sources: list[SourceSpec] = []
     notes: list[str] = []
-    try:
-        for source in section.sources:
-            if source.name is not None:
+    for at, source in enumerate(section.sources):
+        if source.name is not None:
+            with _told(f"corpus.sources[{at}]"):
                 name, reason = resolve_named(source.name, fallback=section.fallback)
-                sources.append(SourceSpec.named(name))
-                if reason:
-                    notes.append(f"{name} stands in for {source.name}: {reason}")
-            else:
-                assert source.path is not None
-                sources.append(SourceSpec.file(source.path, text_field=source.field or "text"))
+            sources.append(SourceSpec.named(name))
+            if reason:
+                notes.append(f"{name} stands in for {source.name}: {reason}")
+        else:
+            assert source.path is not None
+            sources.append(SourceSpec.file(source.path, text_field=source.field or "text"))
+    try:
         spec = CorpusSpec(
             sources=tuple(sources),
             tokenizer=section.tokenizer,
@@ -134,23 +148,60 @@ def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
             context_length=section.context_length,
         )
         corpus = prepare_corpus(spec, cache_directory() / "corpora")
-        corpus.require_batch(config.population.interval_tokens)
     except CorpusError as error:
-        raise UserError(
-            where=error.where, law=error.law, found=error.found, remedy=error.remedy
-        ) from error
+        raise for_user(error, where=f"corpus: {error.where}") from error
+    with _told("population.interval_tokens"):
+        corpus.require_batch(config.population.interval_tokens)
+    _require_evaluation(config.training, corpus)
     return corpus, tuple(notes)
+
+
+def _require_evaluation(training: TrainingConfig, corpus: Corpus) -> None:
+    """Check that every split holds what will be evaluated on it, long before it is."""
+    sequences = training.evaluation_sequences
+    asked: tuple[tuple[str, Split, int], ...] = (
+        ("evaluation_sequences", "game", 1),  # the probe batch of a morph
+        ("evaluation_batches", "selection", training.evaluation_batches),
+        ("heldout_batches", "heldout", training.heldout_batches),
+    )
+    for key, split, batches in asked:
+        found = sum(corpus.windows(split))
+        if batches * sequences > found:
+            raise UserError(
+                where=f"training.{key}",
+                law=f"the {split} split holds {batches} x {sequences} evaluation sequences of "
+                f"{corpus.context_length} tokens",
+                found=Clause(f"it holds {found}"),
+                remedy="Use more text, or lower evaluation_sequences or the number of batches.",
+            )
+
+
+def _require_device(config: RunConfig) -> None:
+    """Check what can be known before a worker runs; another machine's devices cannot."""
+    on_cuda = config.training.device == "cuda" or config.resources.gpus_per_worker > 0
+    if on_cuda and config.resources.address is None and not torch.cuda.is_available():
+        raise UserError(
+            where="resources.gpus_per_worker",
+            law="this machine has a GPU that torch can use",
+            found="none",
+            remedy="Write training: {device: cpu} and gpus_per_worker: 0, or see 'masga doctor'.",
+        )
 
 
 def _space(config: RunConfig, corpus: Corpus) -> Space:
     limits = config.space.limits
-    try:
+    with _told("space.name"):
         space = (
             load_space(config.space.name)
             .with_constants(vocab_size=corpus.vocab_size, context_length=corpus.context_length)
             .narrowed(data_mix=Simplex(corpus.num_sources))
         )
-        space = space_from_json(space, config.space.genes).limited(
+    domains = _domains(config, space)
+    with _told("space.genes"):
+        space = space.narrowed(**domains)
+        space.default()  # law against law: said before anything is started
+    with _told("space.limits"):
+        space = space.limited(
             Limits(
                 max_parameters=limits.parameters,
                 max_flops_per_token=limits.flops_per_token,
@@ -158,12 +209,23 @@ def _space(config: RunConfig, corpus: Corpus) -> Space:
                 micro_batch_tokens=config.training.micro_batch_tokens,
             )
         )
-        space.default()  # law against limit: said before anything is started
-    except SpaceError as error:
-        raise UserError(
-            where="space", law=error.law, found=error.found, remedy=error.remedy
-        ) from error
+        space.default()  # and law against limit
     return space
+
+
+def _domains(config: RunConfig, space: Space) -> dict[str, Domain]:
+    """Decode the domains of the run file; all mistakes are told together."""
+    domains: dict[str, Domain] = {}
+    errors: list[UserError] = []
+    for name, written in config.space.genes.items():
+        try:
+            with _told(f"space.genes.{name}"):
+                domains[name] = domain_from_json(space.gene(name), written)
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise gathered(tuple(errors))
+    return domains
 
 
 def _first_guess(config: RunConfig) -> tuple[int, int]:
@@ -196,13 +258,14 @@ def _generations_for_flops(config: RunConfig, first: Sequence[Genome]) -> int:
 
 
 def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tuple[Genome, ...]:
-    return first_generation(
-        space,
-        config.population.members,
-        lambda member: generator(config.seed, "first", 0, member),
-        prior=config.space.first_generation,
-        horizon_tokens=horizon_tokens,
-    )
+    with _told("space"):
+        return first_generation(
+            space,
+            config.population.members,
+            lambda member: generator(config.seed, "first", 0, member),
+            prior=config.space.first_generation,
+            horizon_tokens=horizon_tokens,
+        )
 
 
 def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:

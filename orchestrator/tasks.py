@@ -37,6 +37,8 @@ class Train:
     """Spent along the lineage before this interval."""
     seed: int
     """Draws fresh weights and the new parts of a morph."""
+    before: Train | None = None
+    """The task that made `source`, to be done again where its checkpoint cannot be read."""
 
     @property
     def key(self) -> StateKey:
@@ -45,7 +47,7 @@ class Train:
 
     @property
     def digest(self) -> str:
-        """Names everything that decides the outcome."""
+        """Names everything that decides the outcome; `before` does not."""
         parts = [
             str(self.key),
             self.genome.digest,
@@ -64,6 +66,8 @@ class Assess:
     role: Literal["winner", "baseline"]
     source: StateKey
     genome: Genome
+    before: Train | None = None
+    """The task that made `source`; see `Train`."""
 
     @property
     def key(self) -> StateKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.events import Assessed, Ledger, Ordered, Reported, SearchFinished
@@ -30,17 +31,26 @@ class Verdict:
 
     The baseline is trained as a member of its own, numbered after the population, from fresh
     weights, in the same intervals; it is never selected and its tokens are not of the budget.
+
+    Args:
+        winner: Whom to assess; none: every member failed.
+        maker: The task that made the winner's state.
+        reason: Why the search ends.
+        rules: Of the search.
+        journal: Where events go before they take effect.
     """
 
     def __init__(
         self,
         *,
         winner: Outcome | None,
+        maker: Train | None,
         reason: Literal["budget", "target_loss", "stagnation", "all_failed"],
         rules: Rules,
         journal: Journal,
     ) -> None:
         self._winner = winner
+        self._maker = maker
         self._reason: Literal["budget", "target_loss", "stagnation", "all_failed"] = reason
         self._rules = rules
         self._journal = journal
@@ -66,7 +76,12 @@ class Verdict:
         if self._winner is None:
             return self._finish()
         tasks: list[Task] = [
-            Assess(role="winner", source=self._winner.key, genome=self._winner.life.genome)
+            Assess(
+                role="winner",
+                source=self._winner.key,
+                genome=self._winner.life.genome,
+                before=self._maker,
+            )
         ]
         self._awaited.add("winner")
         if self._rules.baseline:
@@ -117,6 +132,7 @@ class Verdict:
             tokens=order.tokens,
             ledger=ledger,
             seed=int(generator(rules.seed, "weights", generation, member).integers(0, 2**63)),
+            before=None if self._open is None else replace(self._open, before=None),
         )
         return self._open
 
@@ -131,7 +147,8 @@ class Verdict:
         if report.ledger.tokens < self._winner.life.ledger.tokens:
             return (self._order(report.generation + 1, report.ledger),)
         key = StateKey(report.member, report.generation)
-        return (Assess(role="baseline", source=key, genome=self._genome),)
+        made = None if self._open is None else replace(self._open, before=None)
+        return (Assess(role="baseline", source=key, genome=self._genome, before=made),)
 
     def _finish(self) -> tuple[Task, ...]:
         winner = self._winner

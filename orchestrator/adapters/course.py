@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from orchestrator.events import Assessed, Reported, decode
-from orchestrator.tasks import Assess, StateKey, Train
+from orchestrator.tasks import Assess, StateKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from orchestrator.events import Event
+    from orchestrator.errors import UserError
     from orchestrator.search import Search
     from orchestrator.tasks import Task
 
@@ -41,18 +41,12 @@ class Course:
         self._keep = keep_generations
         self.error: Exception | None = None
 
-    def start(self, logged: Sequence[Event]) -> None:
-        """Order the first generation, or meet the log's reports again; then post what is open."""
-        open_tasks = {_name(task): task for task in self._search.begin()}
-        for event in logged:
-            if isinstance(event, Reported | Assessed):
-                open_tasks.pop(_answered(event), None)
-                open_tasks |= {_name(task): task for task in self._search.receive(event)}
-        self._post(open_tasks.values())
-
-    def deliver(self, reports: list[Any]) -> None:
-        """Take the reports of one worker's step."""
+    def deliver(self, reports: list[Any], error: UserError | None) -> None:
+        """Take the reports of one worker's step, or the error that ended it."""
         if self.error is not None:
+            return
+        if error is not None:
+            self._end(error)
             return
         try:
             for kind, lasting, beside in reports:
@@ -60,18 +54,21 @@ class Course:
                 assert isinstance(report, Reported | Assessed)
                 tasks = self._search.receive(report)
                 if tasks:
-                    self._post(tasks)
+                    self.post(tasks)
             if self._search.finished:
                 ray.get(self._mailbox.close.remote())
-        except Exception as error:  # noqa: BLE001 - raised again by the driver
-            self.error = error
-            ray.get(self._mailbox.close.remote())
+        except Exception as fault:  # noqa: BLE001 - raised again by the driver
+            self._end(fault)
+
+    def _end(self, error: Exception) -> None:
+        self.error = error
+        ray.get(self._mailbox.close.remote())
 
     def release(self, worker: int) -> None:
         """Give the tasks of a lost worker to the others."""
         ray.get(self._mailbox.release.remote(worker))
 
-    def _post(self, tasks: Iterable[Task]) -> None:
+    def post(self, tasks: Iterable[Task]) -> None:
         """Hand out the costliest tasks first, so that no worker starts a long one last."""
         needed = self._search.needed_states()
         ordered = sorted(tasks, key=_cost, reverse=True)
@@ -88,16 +85,6 @@ class Course:
             generation = int(directory.name[1:6]) if directory.name[1:6].isdigit() else None
             if generation is not None and generation < oldest and directory.name not in names:
                 shutil.rmtree(directory, ignore_errors=True)
-
-
-def _name(task: Task) -> tuple[str, int, int]:
-    kind = "train" if isinstance(task, Train) else task.role
-    return kind, task.key.member, task.key.generation
-
-
-def _answered(event: Reported | Assessed) -> tuple[str, int, int]:
-    kind = "train" if isinstance(event, Reported) else event.role
-    return kind, event.member, event.generation
 
 
 def _cost(task: Task) -> float:

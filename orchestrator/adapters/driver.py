@@ -15,8 +15,8 @@ from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
-from orchestrator.run_config import RunConfig
-from orchestrator.run_directory import check_writable
+from orchestrator.resuming import has_finished, open_tasks, require_same_text, run_to_resume
+from orchestrator.run_directory import check_holds_search, check_writable
 from orchestrator.search import Search
 from orchestrator.setting import Setting, corpus_json, prepare
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.adapters.course import Course
     from orchestrator.observers import Observer
+    from orchestrator.run_config import RunConfig
 
 _LOG = logging.getLogger("masga")
 CHECKPOINTS = "checkpoints"
@@ -84,67 +85,66 @@ def _claim(directory: Path) -> None:
 
 
 def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer]) -> SearchOutcome:
-    path = directory / LOG_NAME
-    if config is None and not path.exists():
-        raise UserError(
-            where=str(directory),
-            law=f"the directory of a search holds its log, {LOG_NAME}",
-            found="none",
-            remedy="Give the directory that 'masga search' printed.",
-        )
+    if config is None:
+        check_holds_search(directory)
     audience = Audience(observers)
     try:
-        with EventLog(path) as log:
+        with EventLog(directory / LOG_NAME) as log:
+            if has_finished(log.events):
+                for number, event in enumerate(log.events):
+                    audience.on_event(event, number, replayed=True)
+                return SearchOutcome(directory=directory, finished=True, departures=0)
             if config is None:
-                config = _logged_config(log, path)
-            setting = prepare(config)
-            for note in setting.notes:
-                _LOG.warning("%s", note)
-            journal = Journal(log, audience.on_event)
-            started = SearchStarted(
-                run=config.deciding(),
-                space=setting.rules.space.to_json(),
-                corpus=corpus_json(setting),
-                horizon_tokens=setting.settings.horizon_tokens,
-                generations=setting.rules.generations,
-                environment={"run": config.beside(), **setting.environment},
-            )
-            journal.record([started])
-            search = Search(setting.rules, journal)
-            _with_ray(
-                config=config,
-                directory=directory,
-                setting=setting,
-                search=search,
-                log=log,
-                audience=audience,
-            )
-            if journal.departures:
-                _LOG.warning(
-                    "%d decisions came out otherwise than in the log (another version of a "
-                    "library?); the log's were kept.",
-                    journal.departures,
-                )
-            return SearchOutcome(
-                directory=directory, finished=search.finished, departures=journal.departures
-            )
+                config = run_to_resume(log.events, directory)
+            return _go_on(config, directory, log, audience)
     finally:
         audience.close()
 
 
-def _logged_config(log: EventLog, path: Path) -> RunConfig:
-    started = log.events[0] if log.events else None
-    if not isinstance(started, SearchStarted):
-        raise UserError(
-            where=str(path),
-            law="a log begins with its search's start",
-            found="an empty log" if started is None else type(started).__name__,
-            remedy="Nothing was done yet: start the search again in a new directory.",
+def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience) -> SearchOutcome:
+    """Begin the search, or go on where its log ends; the log begins once nothing is amiss."""
+    setting = prepare(config)
+    for note in setting.notes:
+        _LOG.warning("%s", note)
+    started = SearchStarted(
+        run=config.deciding(),
+        space=setting.rules.space.to_json(),
+        corpus=corpus_json(setting),
+        horizon_tokens=setting.settings.horizon_tokens,
+        generations=setting.rules.generations,
+        environment={"run": config.beside(), **setting.environment},
+    )
+    if log.events:
+        require_same_text(log.events[0], started, directory / LOG_NAME)
+    journal = Journal(log, audience.on_event)
+    resources = config.resources
+    with ray_cluster(
+        address=resources.address, num_cpus=None, object_store_bytes=resources.object_store
+    ):
+        workers = _count_workers(config)
+        journal.record([started])
+        search = Search(setting.rules, journal)
+        _host(
+            config=config,
+            directory=directory,
+            setting=setting,
+            search=search,
+            log=log,
+            audience=audience,
+            workers=workers,
         )
-    return RunConfig.from_json({**started.run, **started.environment["run"]})
+    if journal.departures:
+        _LOG.warning(
+            "%d decisions came out otherwise than in the log (another version of a "
+            "library?); the log's were kept.",
+            journal.departures,
+        )
+    return SearchOutcome(
+        directory=directory, finished=search.finished, departures=journal.departures
+    )
 
 
-def _with_ray(
+def _host(
     *,
     config: RunConfig,
     directory: Path,
@@ -152,45 +152,48 @@ def _with_ray(
     search: Search,
     log: EventLog,
     audience: Audience,
+    workers: int,
 ) -> None:
+    """Run the search on the cluster to its end."""
+    from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
+    from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
+
     checkpoints = directory / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
-    resources = config.resources
-    with ray_cluster(
-        address=resources.address, num_cpus=None, object_store_bytes=resources.object_store
-    ):
-        from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
-        from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
-
-        mailbox = start_mailbox()
-        course = Course(
-            search=search,
-            mailbox=mailbox,
-            checkpoints=checkpoints,
-            keep_generations=config.checkpoints.keep_generations,
-        )
-        course.start(log.events)
-        if not search.finished:
-            with _telling_progress(mailbox, audience):
-                _tune(config, directory, setting, course, mailbox)
-        if course.error is not None:
-            raise course.error
-        if not search.finished:
-            raise RuntimeError(
-                "All workers ended before the search did. Their errors are in "
-                f"{directory / 'tune'}; 'masga resume {directory}' tries again."
+    mailbox = start_mailbox()
+    course = Course(
+        search=search,
+        mailbox=mailbox,
+        checkpoints=checkpoints,
+        keep_generations=config.checkpoints.keep_generations,
+    )
+    course.post(open_tasks(search, log.events))
+    if not search.finished:
+        with _telling_progress(mailbox, audience):
+            _tune(
+                config=config,
+                directory=directory,
+                setting=setting,
+                course=course,
+                mailbox=mailbox,
+                workers=workers,
             )
+    if course.error is not None:
+        raise course.error
+    if not search.finished:
+        raise RuntimeError(
+            "All workers ended before the search did. Their errors are in "
+            f"{directory / 'tune'}; 'masga resume {directory}' tries again."
+        )
 
 
-def _tune(
-    config: RunConfig, directory: Path, setting: Setting, course: Course, mailbox: Any
-) -> None:
-    """Let Ray Tune host the workers until the mailbox is closed."""
+def _count_workers(config: RunConfig) -> int:
+    """Return how many workers the cluster has room for and the search has use for.
+
+    Raises:
+        UserError: There is no room for one.
+    """
     import ray  # noqa: PLC0415
-    from ray import tune  # noqa: PLC0415
-
-    from orchestrator.adapters.scheduler import Generations  # noqa: PLC0415
-    from orchestrator.adapters.worker import Worker, WorkerSetup  # noqa: PLC0415
 
     resources = config.resources
     available = ray.cluster_resources()
@@ -205,7 +208,25 @@ def _tune(
             remedy="Ask for less with cpus_per_worker and gpus_per_worker.",
         )
     wanted = resources.workers
-    number = min(config.population.members, room if wanted == "auto" else int(wanted))
+    return min(config.population.members, room if wanted == "auto" else int(wanted))
+
+
+def _tune(
+    *,
+    config: RunConfig,
+    directory: Path,
+    setting: Setting,
+    course: Course,
+    mailbox: Any,
+    workers: int,
+) -> None:
+    """Let Ray Tune host the workers until the mailbox is closed."""
+    from ray import tune  # noqa: PLC0415
+
+    from orchestrator.adapters.scheduler import Generations  # noqa: PLC0415
+    from orchestrator.adapters.worker import Worker, WorkerSetup  # noqa: PLC0415
+
+    resources = config.resources
     setup = WorkerSetup(
         corpus=setting.corpus.directory.resolve(),
         checkpoints=(directory / CHECKPOINTS).resolve(),
@@ -220,10 +241,10 @@ def _tune(
     shutil.rmtree(storage, ignore_errors=True)  # of the run that is resumed: the log has it all
     tuner = tune.Tuner(
         trainable,
-        param_space={"worker": tune.grid_search(list(range(number)))},
+        param_space={"worker": tune.grid_search(list(range(workers)))},
         tune_config=tune.TuneConfig(
             scheduler=Generations(deliver=course.deliver, release=course.release),
-            max_concurrent_trials=number,
+            max_concurrent_trials=workers,
         ),
         run_config=tune.RunConfig(
             name="workers",

@@ -68,8 +68,12 @@ class Mailbox:
         await self._give_back(self._leased.pop(worker, []))
 
     async def _give_back(self, leases: list[Lease]) -> None:
+        """Let others do them. Only the last was in hand: those before it were done, not told."""
         async with self._changed:
-            self._waiting += [Lease(task=lease.task, lost=lease.lost + 1) for lease in leases]
+            for lease in leases[:-1]:
+                self._waiting.append(lease)
+            for lease in leases[-1:]:
+                self._waiting.append(Lease(task=lease.task, lost=lease.lost + 1))
             self._changed.notify_all()
 
     async def lease(
@@ -88,9 +92,10 @@ class Mailbox:
             return chosen
 
     async def close(self) -> None:
-        """Let every worker end."""
+        """Let every worker end, whatever is still waiting."""
         async with self._changed:
             self._closed = True
+            self._waiting.clear()
             self._changed.notify_all()
 
     async def offer(self, key: StateKey, reference: list[Any]) -> None:

@@ -11,17 +11,22 @@ if TYPE_CHECKING:
 
     from ray.tune.experiment import Trial
 
+    from orchestrator.errors import UserError
+
 
 class Generations(FIFOScheduler):  # type: ignore[misc]
     """A trial scheduler that decides nothing: decisions go to workers as tasks, not as trials.
 
     Args:
-        deliver: Takes the raw reports of one worker's step.
+        deliver: Takes the raw reports of one worker's step, and the error that ended it.
         release: Takes the number of a worker that will not come back.
     """
 
     def __init__(
-        self, *, deliver: Callable[[list[Any]], None], release: Callable[[int], None]
+        self,
+        *,
+        deliver: Callable[[list[Any], UserError | None], None],
+        release: Callable[[int], None],
     ) -> None:
         super().__init__()
         self._deliver = deliver
@@ -30,7 +35,7 @@ class Generations(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Deliver the reports; the worker then asks the mailbox for more."""
         del tune_controller, trial
-        self._deliver(result.pop("reports"))
+        self._deliver(result.pop("reports"), result.pop("error", None))
         return str(TrialScheduler.STOP if result["done"] else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:

@@ -11,12 +11,13 @@ import ray
 from ray import tune
 
 from orchestrator.adapters.mailbox import Closed, Lease
+from orchestrator.errors import UserError, for_user
 from orchestrator.events import Reported, encode
 from orchestrator.member_host import MemberHost
 from orchestrator.observers import LiveProgress
 from orchestrator.tasks import Train
 from search_spaces.gpt.cost import count_parameters
-from trainers.data import open_corpus
+from trainers.data import CorpusError, open_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,11 @@ class ObjectStore:
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
-    """Pulls tasks from the mailbox; each `step` returns the reports of those it has done."""
+    """Pulls tasks from the mailbox; each `step` returns the reports of those it has done.
+
+    What only the user can mend (a full disk, a damaged file) would be met again by every worker:
+    instead of dying of it, a worker tells it, and the driver ends the search.
+    """
 
     def setup(self, config: dict[str, Any], mailbox: Any = None, setup: Any = None) -> None:
         """Open the corpus and come to the mailbox."""
@@ -72,34 +77,48 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         self._incarnation = uuid.uuid4().hex
         self._mailbox = mailbox
         self._asynchronous = setup.asynchronous
-        self._host = MemberHost(
-            corpus=open_corpus(setup.corpus),
-            settings=setup.settings,
-            checkpoints=setup.checkpoints,
-            exchange=ObjectStore(mailbox),
+        self._setup = setup
+        self._host: MemberHost | None = None
+
+    def _open(self) -> MemberHost:
+        return MemberHost(
+            corpus=open_corpus(self._setup.corpus),
+            settings=self._setup.settings,
+            checkpoints=self._setup.checkpoints,
+            exchange=ObjectStore(self._mailbox),
             worker=self._number,
         )
 
     def step(self) -> dict[str, Any]:
         """Do tasks until none is waiting (asynchronous: one task), then report them together."""
+        try:
+            return self._step()
+        except UserError as error:
+            return {"done": True, "reports": [], "error": error}
+        except CorpusError as error:
+            told = for_user(error, where=error.where)
+            return {"done": True, "reports": [], "error": told}
+
+    def _step(self) -> dict[str, Any]:
         ray.get(self._mailbox.begin.remote(self._number, self._incarnation))
+        host = self._host = self._host or self._open()
         reports: list[Reported | Assessed] = []
         while not (reports and self._asynchronous):
             lease = ray.get(
-                self._mailbox.lease.remote(self._number, self._host.resident, wait=not reports)
+                self._mailbox.lease.remote(self._number, host.resident, wait=not reports)
             )
             if isinstance(lease, Closed):
                 return {"done": True, "reports": []}
             if lease is None:
                 break
-            reports.append(self._do(lease))
-        self._host.flush()
+            reports.append(self._do(lease, host))
+        host.flush()
         return {"done": False, "reports": [encode(report) for report in reports]}
 
-    def _do(self, lease: Lease) -> Reported | Assessed:
+    def _do(self, lease: Lease, host: MemberHost) -> Reported | Assessed:
         task = lease.task
         if lease.lost >= LOST_WORKERS and isinstance(task, Train):
-            return self._host.finished_before(task) or _given_up(task, lease.lost, self._number)
+            return host.finished_before(task) or _given_up(task, lease.lost, self._number)
         told = 0.0
 
         def tell(progress: Progress) -> None:
@@ -118,11 +137,12 @@ class Worker(tune.Trainable):  # type: ignore[misc]
                     )
                 )
 
-        return self._host.run(task, progress=tell)
+        return host.run(task, progress=tell)
 
     def cleanup(self) -> None:
         """Finish writing."""
-        self._host.close()
+        if self._host is not None:
+            self._host.close()
 
 
 def _given_up(task: Train, lost: int, worker: int) -> Reported:

@@ -22,14 +22,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Resume."""
     # pydantic and rich: not for --help
     from orchestrator.commands.watching import watch  # noqa: PLC0415
-    from orchestrator.run_directory import check_holds_search, read_resolved  # noqa: PLC0415
+    from orchestrator.event_log import LOG_NAME, read_log  # noqa: PLC0415
+    from orchestrator.resuming import has_finished, run_to_show  # noqa: PLC0415
+    from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
 
     directory: Path = arguments.directory
     check_holds_search(directory)
+    if has_finished(read_log(directory / LOG_NAME)[0]):
+        print("masga: this search has finished; nothing is left to do")
     from orchestrator.adapters.driver import resume_search  # noqa: PLC0415 - ray and torch: seconds
 
     return watch(
         lambda observers: resume_search(directory, observers=observers),
         directory=directory,
-        config=read_resolved(directory),
+        config=run_to_show(directory),
     )

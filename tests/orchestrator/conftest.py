@@ -151,3 +151,8 @@ def simulation():
 @pytest.fixture
 def rules():
     return make_rules
+
+
+@pytest.fixture(name="answer")
+def give_answer():
+    return answer

@@ -220,7 +220,8 @@ def test_each_search_has_a_directory_of_its_own(load, tmp_path):
     assert (first.name, second.name) == ("demo", "demo-2")
     assert read_resolved(first).deciding() == config.deciding()
     assert read_resolved(first).output == config.output
-    (second / "events.jsonl").write_text("")
+    (first / "events.jsonl").write_text("")
+    (second / "events.jsonl").write_text("{}")
     release_directory(first)
     release_directory(second)
     assert not first.exists()
@@ -255,7 +256,7 @@ def test_a_users_own_policy_by_import_path(load, tmp_path, monkeypatch):
     config = load(
         SMALLEST + "selection: {policy: 'own_policy_for_test:Patient', patience: 5}\n"
     ).config
-    assert dataclasses.asdict(make_policy(config.selection)) == {"patience": 5}
+    assert dataclasses.asdict(make_policy(config.selection).policy) == {"patience": 5}
 
 
 def test_unknown_samplers_and_optimizers_list_what_exists():

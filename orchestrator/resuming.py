@@ -1,0 +1,123 @@
+"""What a search goes on from: its log for all that decides it, its run file for where it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from orchestrator.errors import UserError
+from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.events import Assessed, Reported, SearchFinished, SearchStarted
+from orchestrator.mistakes import gathered
+from orchestrator.run_config import RunConfig
+from orchestrator.run_directory import RESOLVED, read_resolved
+from orchestrator.run_file import RunFile
+from orchestrator.run_mistakes import user_errors
+from orchestrator.tasks import Train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from orchestrator.events import Event
+    from orchestrator.search import Search
+    from orchestrator.tasks import Task
+
+
+def has_finished(events: Sequence[Event]) -> bool:
+    """Return whether a log has come to its end."""
+    return bool(events) and isinstance(events[-1], SearchFinished)
+
+
+def run_to_show(directory: Path) -> RunConfig:
+    """Return the run of a search as its run file says, or its log if that is gone.
+
+    Raises:
+        UserError: Both are gone or damaged.
+    """
+    if (directory / RESOLVED).exists():
+        return read_resolved(directory)
+    return logged_run(read_log(directory / LOG_NAME)[0], directory)
+
+
+def run_to_resume(events: Sequence[Event], directory: Path) -> RunConfig:
+    """Return the run of a search; where and with what it runs may have been edited since.
+
+    Raises:
+        UserError: There is nothing to go on with, or what decides the search was edited too.
+    """
+    logged = logged_run(events, directory)
+    path = directory / RESOLVED
+    if not path.exists():
+        return logged
+    run = read_resolved(directory)
+    before, now = logged.deciding(), run.deciding()
+    changed = [key for key in before if before[key] != now[key]]
+    if changed:
+        raise UserError(
+            where=f"{path}: {', '.join(changed)}",
+            law="a search goes on by the rules it began with",
+            found="others",
+            remedy=f"Undo that (or delete the file: {LOG_NAME} has it all), or start a new search.",
+        )
+    return run
+
+
+def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
+    """Return the run that a log began with.
+
+    Raises:
+        UserError: It never began, or needs a plug-in that cannot be imported here.
+    """
+    path = directory / LOG_NAME
+    started = events[0] if events else None
+    if not isinstance(started, SearchStarted):
+        raise UserError(
+            where=str(path),
+            law="a log begins with its search's start",
+            found="an empty log" if started is None else type(started).__name__,
+            remedy="Nothing was done yet: start the search again in a new directory.",
+        )
+    values = {**started.run, **started.environment["run"]}
+    try:
+        return RunConfig.from_json(values)
+    except ValidationError as error:
+        run_file = RunFile(name=f"{path}:1", values=values, places={})
+        raise gathered(user_errors(error, run_file)) from None
+
+
+def require_same_text(logged: Event, now: SearchStarted, path: Path) -> None:
+    """Check that the corpus is still the one that the search began with.
+
+    Raises:
+        UserError: It is another one.
+    """
+    assert isinstance(logged, SearchStarted)
+    if logged.corpus["digest"] != now.corpus["digest"]:
+        raise UserError(
+            where=f"{path}: corpus",
+            law=f"a search goes on with the text it began with, {logged.corpus['digest']}",
+            found=f"other text, {now.corpus['digest']}",
+            remedy="Put the files of its sources back as they were, or start a new search.",
+        )
+
+
+def open_tasks(search: Search, events: Sequence[Event]) -> tuple[Task, ...]:
+    """Begin a search, meet the reports of its log again, and return the tasks that are open."""
+    tasks = {_name(task): task for task in search.begin()}
+    for event in events:
+        if isinstance(event, Reported | Assessed):
+            tasks.pop(_answered(event), None)
+            tasks |= {_name(task): task for task in search.receive(event)}
+    return tuple(tasks.values())
+
+
+def _name(task: Task) -> tuple[str, int, int]:
+    kind = "train" if isinstance(task, Train) else task.role
+    return kind, task.key.member, task.key.generation
+
+
+def _answered(event: Reported | Assessed) -> tuple[str, int, int]:
+    kind = "train" if isinstance(event, Reported) else event.role
+    return kind, event.member, event.generation
