@@ -173,8 +173,8 @@ WIDE_GENES = ("num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff", "bat
 def default_of_size(space: Space, parameters: int, *, horizon_tokens: int) -> Genome:
     """Return the space's default genome, scaled to a number of parameters.
 
-    The batch is Step Law's for the horizon; the learning rate stays the default's, because Step Law
-    was fitted at 60M parameters and more and runs too hot below (at 350k parameters and 0.49M tokens
+    The batch is Step Law's for the horizon. The learning rate stays the default's: Step Law
+    was fitted at 60M parameters and more and runs too hot below (350k parameters, 0.49M tokens
     of wiki_vital: 3.60 bits per byte with its 0.0117, 3.11 with the default's 0.003). The run may
     have narrowed the genes of size so far that the default could not reach the winner's count;
     here they are as wide as declared.
