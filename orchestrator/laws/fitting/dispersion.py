@@ -75,3 +75,21 @@ def covariance(
     inverse = (vectors / np.maximum(values, 1e-15)[:, None, :]) @ vectors.transpose(0, 2, 1)
     result: Array = tau[:, None, None] * inverse / root[:, :, None] / root[:, None, :]
     return result
+
+
+def autocorrelation(
+    residual: Array,  # (n,)
+    clusters: Array,  # (n,), labels; rows of a label in order of time
+) -> float:
+    """Correlation of neighbouring residuals within clusters, between 0 and 0.98.
+
+    An autoregression of first order: n correlated points count as n (1 - rho)/(1 + rho).
+    """
+    order = np.argsort(clusters, kind="stable")
+    r, labels = residual[order] - residual.mean(), clusters[order]
+    same = labels[1:] == labels[:-1]
+    if same.sum() < 10:
+        return 0.0
+    first, second = r[:-1][same], r[1:][same]
+    size = np.sqrt((first**2).sum() * (second**2).sum())
+    return float(np.clip((first * second).sum() / max(size, 1e-300), 0.0, 0.98))

@@ -12,10 +12,13 @@ from orchestrator.laws.fitting.levenberg import Minimum, minimise, minimise_smoo
 from orchestrator.laws.fitting.losses import L1, L2, Huber, Loss
 from orchestrator.laws.fitting.problem import Problem, make_problem, to_coordinates, to_natural
 from orchestrator.laws.fitting.starts import draw_starts
+from orchestrator.laws.fitting.starts import spread as spread_evenly
 from orchestrator.laws.law import Array, Law
 
 STARTS = 81
 AGREEMENT_TOLERANCE = 1e-6
+_WARM_ITERATIONS = 8
+_EXPLORERS = 24
 
 
 class FitFailed(ValueError):  # noqa: N818 - it names what happened, as the message does
@@ -37,6 +40,7 @@ class Fit:
         agreement: Share of the starts that reached the objective within 1e-6 of the best.
         converged: Whether the best start met the gradient test.
         identifiability: Condition number, correlations and warnings.
+        autocorrelation: Of neighbouring residuals within clusters; `covariance` is widened for it.
     """
 
     law: Law
@@ -49,6 +53,7 @@ class Fit:
     agreement: float
     converged: bool
     identifiability: Identifiability
+    autocorrelation: float = 0.0
 
     @property
     def theta(self) -> Array:
@@ -122,10 +127,12 @@ def fit(
     loss: Loss | None = None,
     weights: Array | None = None,
     starts: int | Array = STARTS,
+    clusters: Array | None = None,
 ) -> Fit:
     """Fit a law from many starts at once.
 
-    Every start first descends the sum of squares for a few iterations, then the asked-for loss.
+    Every start first descends the sum of squares for a few iterations, then the asked-for loss;
+    the neighbourhood of the best is then searched once more.
 
     Args:
         law: The law.
@@ -134,6 +141,8 @@ def fit(
         loss: Huber with delta 1e-3 where not given.
         weights: One a row; one each where not given.
         starts: How many, or natural parameter vectors (B, P) to start from.
+        clusters: A label a row, (n,): rows of one training curve share it and stand in order of
+            time. Residuals then correlate, and standard errors are widened for it.
 
     Raises:
         ValueError: Fewer rows than parameters.
@@ -153,18 +162,16 @@ def fit(
     else:
         first = to_coordinates(law, np.atleast_2d(starts))
     found = descend(problem, first, loss)
-    return conclude(problem, found, loss)
+    found = explore(problem, found, loss)
+    return conclude(problem, found, loss, clusters, starts=len(first))
 
 
 def descend(problem: Problem, first: Array, loss: Loss) -> Minimum:
-    """Run all starts (B, P): sum of squares for a while, then `loss`."""
+    """Run all starts (B, P): the sum of squares for a few iterations, then `loss`."""
     if isinstance(loss, L2):
         return minimise_smooth(problem, first, loss)
-    warm = minimise_smooth(problem, first, L2(), max_iterations=20)
-    if isinstance(loss, L1):
-        found = minimise(problem, warm.z, loss, max_iterations=100)
-    else:
-        found = minimise_smooth(problem, warm.z, loss, newton_after=4, max_iterations=100)
+    warm = minimise_smooth(problem, first, L2(), max_iterations=_WARM_ITERATIONS)
+    found = minimise(problem, warm.z, loss, max_iterations=100)
     return Minimum(
         z=found.z, objective=found.objective, decrement=found.decrement,
         iterations=found.iterations + warm.iterations, converged=found.converged,
@@ -172,28 +179,69 @@ def descend(problem: Problem, first: Array, loss: Loss) -> Minimum:
     )  # fmt: skip
 
 
-def conclude(problem: Problem, found: Minimum, loss: Loss) -> Fit:
-    """Choose the best start, count agreement, and diagnose what is not determined."""
+def explore(problem: Problem, found: Minimum, loss: Loss) -> Minimum:
+    """Restart around the best optimum, within three standard deviations of it.
+
+    A robust loss whose delta is far below the noise has many shallow minima near its best; starts
+    from afar fall into one of them. Results are appended to `found`.
+    """
+    best = int(np.argmin(np.where(found.moved, found.objective, np.inf)))
+    if isinstance(loss, L2) or not np.isfinite(found.objective[best]):
+        return found
+    z = found.z[best]
+    residual, jacobian = problem.residuals(z[None])
+    tau = dispersion.factor(residual, problem.weights, L2(), z.size)
+    spread = dispersion.covariance(jacobian, problem.weights, tau)[0]
+    values, vectors = np.linalg.eigh(spread)
+    widths = np.minimum(np.sqrt(np.maximum(values, 0.0)), 1.0)
+    unit = 6.0 * (spread_evenly(min(_EXPLORERS, found.objective.size), z.size) - 0.5)
+    around = np.clip(z + (unit * widths) @ vectors.T, problem.low, problem.high)
+    more = minimise(problem, around, loss, max_iterations=100)
+    return Minimum(
+        z=np.concatenate([found.z, more.z]),
+        objective=np.concatenate([found.objective, more.objective]),
+        decrement=np.concatenate([found.decrement, more.decrement]),
+        iterations=np.concatenate([found.iterations, more.iterations]),
+        converged=np.concatenate([found.converged, more.converged]),
+        moved=np.concatenate([found.moved, more.moved]),
+    )
+
+
+def conclude(
+    problem: Problem,
+    found: Minimum,
+    loss: Loss,
+    clusters: Array | None = None,
+    *,
+    starts: int | None = None,
+) -> Fit:
+    """Choose the best minimum, count agreement, and diagnose what is not determined.
+
+    Agreement is counted over the first `starts` minima: those of the starts themselves.
+    """
     law = problem.law
+    starts = found.objective.size if starts is None else starts
     value = np.where(found.moved, found.objective, np.inf)
     if not np.isfinite(value).any():
         message = (
-            f"law {law.name}: none of {value.size} starts moved from where it began, so there is "
+            f"law {law.name}: none of {starts} starts moved from where it began, so there is "
             "no fit. Check units and start ranges."
         )
         raise FitFailed(message)
     best = int(np.argmin(value))
     least = float(value[best])
-    agree = value <= least * (1 + AGREEMENT_TOLERANCE) + 1e-24
+    agree = value[:starts] <= least * (1 + AGREEMENT_TOLERANCE) + 1e-24
     z = found.z[best]
     residual, jacobian = problem.residuals(z[None])
     tau = dispersion.factor(residual, problem.weights, loss, len(law.parameters))
-    spread = dispersion.covariance(jacobian, problem.weights, tau)[0]
+    rho = 0.0 if clusters is None else dispersion.autocorrelation(residual[0], clusters)
+    spread = dispersion.covariance(jacobian, problem.weights, tau)[0] * (1 + rho) / (1 - rho)
     return Fit(
         law=law, problem=problem, loss=loss, z=z, objective=least, covariance=spread,
-        starts=value.size, agreement=float(agree.mean()), converged=bool(found.converged[best]),
+        starts=starts, agreement=float(agree.mean()), converged=bool(found.converged[best]),
         identifiability=diagnose(
             problem, z, jacobian[0], spread,
             agreement=float(agree.mean()), converged=bool(found.converged[best]),
         ),
+        autocorrelation=rho,
     )  # fmt: skip

@@ -13,7 +13,8 @@ from orchestrator.laws.fitting.problem import Problem, to_natural
 from orchestrator.laws.law import Array
 
 LARGEST_LOG_ERROR = 1.0
-WORST_CONDITION = 1e5
+TIED_CORRELATION = 0.95
+WEAK_DIRECTION = 100.0
 CHI_SQUARE_95 = 3.8414588206941254
 
 
@@ -26,12 +27,14 @@ class Identifiability:
             a unit diagonal: the loss of digits through near-collinear parameters.
         correlation: Of the coordinates, (P, P).
         unidentified: Parameters that the data leave open.
+        entangled: Groups of parameters that the data hardly tell apart.
         warnings: Sentences with the reason.
     """
 
     condition: float
     correlation: Array
     unidentified: tuple[str, ...]
+    entangled: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...]
 
 
@@ -72,28 +75,42 @@ def diagnose(
     natural = to_natural(law, z)
     open_ones: list[str] = []
     warnings: list[str] = []
+    loose = [
+        j
+        for j, parameter in enumerate(law.parameters)
+        if parameter.scale == "log" and errors[j] > LARGEST_LOG_ERROR
+    ]
     for j, parameter in enumerate(law.parameters):
-        on_box = z[j] <= problem.low[j] + 1e-9 or z[j] >= problem.high[j] - 1e-9
-        if on_box:
+        if z[j] <= problem.low[j] + 1e-9 or z[j] >= problem.high[j] - 1e-9:
             open_ones.append(parameter.name)
             warnings.append(
                 f"{parameter.name} = {natural[j]:.4g} lies on the edge of its box: the data do not "
                 "bound it."
             )
-        elif parameter.scale == "log" and errors[j] > LARGEST_LOG_ERROR:
+        elif j in loose:
             open_ones.append(parameter.name)
-            partner = _partner(correlation, j, names)
             warnings.append(
                 f"{parameter.name} is not identified: its standard error is a factor of "
-                f"{np.exp(min(errors[j], 50)):.3g}{partner}."
+                f"{np.exp(min(errors[j], 50)):.3g}{_partner(correlation, j, names)}."
             )
-    if condition > WORST_CONDITION:
-        weakest = np.linalg.eigh(matrix / root[:, None] / root[None, :])[1][:, 0]
-        heavy = [names[j] for j in np.argsort(-np.abs(weakest)) if abs(weakest[j]) > 0.3]
-        warnings.append(
-            f"condition number {condition:.1e}: the data hardly tell "
-            f"{', '.join(heavy)} apart (collinear design?)."
-        )
+        elif loose and max(abs(correlation[j, k]) for k in loose) > TIED_CORRELATION:
+            k = max(loose, key=lambda k: abs(correlation[j, k]))
+            open_ones.append(parameter.name)
+            warnings.append(
+                f"{parameter.name} is not identified: it moves together with {names[k]} "
+                f"(correlation {correlation[j, k]:+.4f}), which is open."
+            )
+    spectrum, directions = np.linalg.eigh(matrix / root[:, None] / root[None, :])
+    entangled = []
+    for size, direction in zip(spectrum, directions.T, strict=True):
+        ratio = float(np.sqrt(spectrum[-1] / max(size, 1e-30)))
+        heavy = tuple(names[j] for j in np.argsort(-np.abs(direction)) if abs(direction[j]) > 0.3)
+        if ratio > WEAK_DIRECTION and len(heavy) > 1:
+            entangled.append(heavy)
+            warnings.append(
+                f"{', '.join(heavy)} are not separately identified (condition {ratio:.3g}): a "
+                "change of one is undone by the others. Read predictions, not these values."
+            )
     if agreement < 0.5:
         warnings.append(
             f"only {agreement:.1%} of the starts reach the best objective: other minima are near."
@@ -101,7 +118,7 @@ def diagnose(
     if not converged:
         warnings.append("the best start stopped before its gradient vanished.")
     return Identifiability(
-        condition=condition, correlation=correlation,
+        condition=condition, correlation=correlation, entangled=tuple(entangled),
         unidentified=tuple(open_ones), warnings=tuple(warnings),
     )  # fmt: skip
 
@@ -126,11 +143,13 @@ def profile(
 ) -> Profile:
     """Refit with one parameter held at each of `values`, all at once.
 
-    Each grid point starts from the optimum (and from `more_starts`); the best counts.
+    Each grid point starts from the optimum (and from `more_starts`); the best counts. The optimum's
+    own value joins the grid.
     """
     law = problem.law
     j = law.parameter_names.index(name)
-    held = np.log(values) if law.parameters[j].scale == "log" else np.asarray(values, np.float64)
+    values = np.unique(np.append(values, to_natural(law, z)[j]))
+    held = np.log(values) if law.parameters[j].scale == "log" else values
     origins = z[None] if more_starts is None else np.concatenate([z[None], more_starts])
     grid, count = held.size, len(origins)
     start = np.repeat(origins[None], grid, axis=0)
@@ -158,7 +177,7 @@ def profile(
             float(np.exp(interval[1])) if np.isfinite(interval[1]) else np.inf,
         )
     return Profile(
-        parameter=name, values=np.asarray(values), objective=objective, threshold=threshold,
+        parameter=name, values=values, objective=objective, threshold=threshold,
         interval=(float(interval[0]), float(interval[1])),
     )  # fmt: skip
 

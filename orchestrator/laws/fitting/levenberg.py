@@ -81,7 +81,7 @@ def minimise_smooth(
     *,
     max_iterations: int = 200,
     tolerance: float = 1e-12,
-    newton_after: int = 8,
+    newton_after: int = 4,
 ) -> Minimum:
     """Minimise sum w rho(r) from B starts side by side, within the box.
 

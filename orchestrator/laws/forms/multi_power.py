@@ -120,21 +120,26 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...], tables: list[_Drops]) 
             continue
         now = table.total[step[mine]]
         area[mine] = now
-        # S_k(t) as (rows, K); terms that lie ahead of t get a fall of zero.
-        distance = np.maximum(now[:, None] - table.before[None, :], 0.0)
-        past = np.where(table.step[None, :] <= step[mine][:, None], table.fall[None, :], 0.0)
-        # Skip terms that no row has reached.
+        # Terms that lie behind each row, flattened: row by row, S_k(t) beside each.
+        past = table.step[None, :] <= step[mine][:, None]
+        count = past.sum(axis=1)
+        if not count.any():
+            continue
+        distance = (now[:, None] - table.before[None, :])[past]
+        fall = np.broadcast_to(table.fall, past.shape)[past]
+        which = np.broadcast_to(np.arange(table.step.size), past.shape)[past]
+        log_rate = table.log_rate[which]
+        bounds = np.concatenate([[0], np.cumsum(count)[:-1]])[count > 0]
+        reached = mine[count > 0]
         for k in range(batch):
-            weight = np.exp(-gamma[k, 0] * table.log_rate)
-            inside = 1.0 + (c[k, 0] * weight)[None, :] * distance
-            log_inside = np.log(inside)
-            power = np.exp(-beta[k, 0] * log_inside)
-            drop[k, mine] = (past * (1.0 - power)).sum(axis=1)
-            slope = past * power
-            by_beta[k, mine] = (slope * log_inside).sum(axis=1)
-            slope *= beta[k, 0] * (inside - 1.0) / inside
-            by_c[k, mine] = slope.sum(axis=1) / c[k, 0]
-            by_gamma[k, mine] = -slope @ table.log_rate
+            grown = (c[k, 0] * np.exp(-gamma[k, 0] * table.log_rate))[which] * distance
+            log_inside = np.log1p(grown)
+            slope = fall * np.exp(-beta[k, 0] * log_inside)
+            drop[k, reached] = np.add.reduceat(fall - slope, bounds)
+            by_beta[k, reached] = np.add.reduceat(slope * log_inside, bounds)
+            slope *= beta[k, 0] * grown / (1.0 + grown)
+            by_c[k, reached] = np.add.reduceat(slope, bounds) / c[k, 0]
+            by_gamma[k, reached] = -np.add.reduceat(slope * log_rate, bounds)
     log_area = np.log(area)
     shape = np.exp(-alpha * log_area)
     value = floor + a * shape - b * drop
