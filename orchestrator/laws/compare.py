@@ -151,6 +151,5 @@ def compare(
     return scores
 
 
-
 def _root(weights: Array, square: Array) -> Array:  # (R, m), (m,) -> (R,)
     return np.asarray(np.sqrt((weights * square).sum(axis=1) / weights.sum(axis=1)))

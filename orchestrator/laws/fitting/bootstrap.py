@@ -54,8 +54,7 @@ class Bootstrap:
     def _by_name(self, ends: tuple[Array, Array]) -> dict[str, tuple[float, float]]:
         low, high = ends
         return {
-            name: (float(low[j]), float(high[j]))
-            for j, name in enumerate(self.law.parameter_names)
+            name: (float(low[j]), float(high[j])) for j, name in enumerate(self.law.parameter_names)
         }
 
     def interval_of(

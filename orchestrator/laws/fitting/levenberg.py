@@ -192,9 +192,7 @@ def minimise_smooth(
     )  # fmt: skip
 
 
-def minimise(
-    problem: Problem, start: Array, loss: Loss, *, max_iterations: int = 200
-) -> Minimum:
+def minimise(problem: Problem, start: Array, loss: Loss, *, max_iterations: int = 200) -> Minimum:
     """Minimise any of the losses; L1 goes through Huber losses that narrow.
 
     Returns:

@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient, exponent
+
+_MOST_TERMS = 1_000_000
 
 
 def build(
@@ -109,37 +112,22 @@ class _Drops:
 
 
 def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...], tables: list[_Drops]) -> Evaluation:
-    floor, a, alpha, b, c, beta, gamma = p
+    floor, a, alpha, b, *_ = p
     curve, step = x[0].astype(np.int64), x[1].astype(np.int64)
     batch, rows = floor.shape[0], step.size
     area = np.empty(rows)
     drop, by_c, by_beta, by_gamma = (np.zeros((batch, rows)) for _ in range(4))
     for index, table in enumerate(tables):
-        mine = np.flatnonzero(curve == index)
-        if mine.size == 0:
+        everyone = np.flatnonzero(curve == index)
+        if everyone.size == 0:
             continue
-        now = table.total[step[mine]]
-        area[mine] = now
-        # Terms that lie behind each row, flattened: row by row, S_k(t) beside each.
-        past = table.step[None, :] <= step[mine][:, None]
-        count = past.sum(axis=1)
-        if not count.any():
-            continue
-        distance = (now[:, None] - table.before[None, :])[past]
-        fall = np.broadcast_to(table.fall, past.shape)[past]
-        which = np.broadcast_to(np.arange(table.step.size), past.shape)[past]
-        log_rate = table.log_rate[which]
-        bounds = np.concatenate([[0], np.cumsum(count)[:-1]])[count > 0]
-        reached = mine[count > 0]
-        for k in range(batch):
-            grown = (c[k, 0] * np.exp(-gamma[k, 0] * table.log_rate))[which] * distance
-            log_inside = np.log1p(grown)
-            slope = fall * np.exp(-beta[k, 0] * log_inside)
-            drop[k, reached] = np.add.reduceat(fall - slope, bounds)
-            by_beta[k, reached] = np.add.reduceat(slope * log_inside, bounds)
-            slope *= beta[k, 0] * grown / (1.0 + grown)
-            by_c[k, reached] = np.add.reduceat(slope, bounds) / c[k, 0]
-            by_gamma[k, reached] = -np.add.reduceat(slope * log_rate, bounds)
+        area[everyone] = table.total[step[everyone]]
+        # Few rows at a time, so that the (rows, terms) arrays stay small.
+        slices = max(1, everyone.size * table.step.size // _MOST_TERMS)
+        for mine in np.array_split(everyone, slices):
+            parts = _loss_drop(p, table, step[mine])
+            for whole, part in zip((drop, by_c, by_beta, by_gamma), parts, strict=True):
+                whole[:, mine] = part
     log_area = np.log(area)
     shape = np.exp(-alpha * log_area)
     value = floor + a * shape - b * drop
@@ -152,6 +140,36 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...], tables: list[_Drops]) 
         -b * by_beta,
         -b * by_gamma,
     )
+
+
+def _loss_drop(
+    p: tuple[Array, ...], table: _Drops, step: NDArray[np.int64]
+) -> tuple[Array, Array, Array, Array]:
+    """Compute the drop at each step and its derivatives by C, beta and gamma, (B, m) each."""
+    c, beta, gamma = p[4], p[5], p[6]
+    shape = (c.shape[0], step.size)
+    drop, by_c, by_beta, by_gamma = (np.zeros(shape) for _ in range(4))
+    # Terms that lie behind each row, flattened: row by row, S_k(t) beside each.
+    past = table.step[None, :] <= step[:, None]
+    count = past.sum(axis=1)
+    if not count.any():
+        return drop, by_c, by_beta, by_gamma
+    distance = (table.total[step][:, None] - table.before[None, :])[past]
+    fall = np.broadcast_to(table.fall, past.shape)[past]
+    which = np.broadcast_to(np.arange(table.step.size), past.shape)[past]
+    log_rate = table.log_rate[which]
+    bounds = np.concatenate([[0], np.cumsum(count)[:-1]])[count > 0]
+    reached = np.flatnonzero(count)
+    for k in range(shape[0]):
+        grown = (c[k, 0] * np.exp(-gamma[k, 0] * table.log_rate))[which] * distance
+        log_inside = np.log1p(grown)
+        slope = fall * np.exp(-beta[k, 0] * log_inside)
+        drop[k, reached] = np.add.reduceat(fall - slope, bounds)
+        by_beta[k, reached] = np.add.reduceat(slope * log_inside, bounds)
+        slope *= beta[k, 0] * grown / (1.0 + grown)
+        by_c[k, reached] = np.add.reduceat(slope, bounds) / c[k, 0]
+        by_gamma[k, reached] = -np.add.reduceat(slope * log_rate, bounds)
+    return drop, by_c, by_beta, by_gamma
 
 
 def _cosine(steps: int, warmup: int, peak: float, end: float) -> Array:

@@ -35,7 +35,9 @@ LAW = Law(
         Input(name="N_v", unit="vocabulary parameters", span=(1e5, 3e8)),
         Input(name="D", unit="characters", span=(1e8, 5e11)),
     ),
-    output=Input(name="L_u", unit="nats/token below the unigram model", span=(-6, 1), positive=False),
+    output=Input(
+        name="L_u", unit="nats/token below the unigram model", span=(-6, 1), positive=False
+    ),
     parameters=(
         coefficient("E", "nats/token", example=5.5),
         coefficient("A1", "nats/token * parameters^alpha1", example=1800.0),

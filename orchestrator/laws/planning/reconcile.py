@@ -159,8 +159,11 @@ def reconcile(
         first = results[0].exponent if results else float(value)
         results.append(
             Exponent(
-                label=label, exponent=float(value), interval=(float(low), float(high)),
-                shift=float(value) - first, runs=kept.size.size,
+                label=label,
+                exponent=float(value),
+                interval=(float(low), float(high)),
+                shift=float(value) - first,
+                runs=kept.size.size,
             )  # fmt: skip
         )
     return results

@@ -61,9 +61,7 @@ def sensitivity(
         keep[order[:dropped]] = False
         fitted = fit(law, tuple(x[keep] for x in inputs), target[keep], loss=loss)
         ratio = tokens_per_parameter(fitted.theta[None], np.array([flops]))[0, 0]
-        variants.append(
-            Variant(dropped=dropped, fitted=fitted, tokens_per_parameter=float(ratio))
-        )
+        variants.append(Variant(dropped=dropped, fitted=fitted, tokens_per_parameter=float(ratio)))
     return Sensitivity(flops=flops, variants=tuple(variants), tied=tied_parameters(fitted))
 
 

@@ -61,7 +61,10 @@ def test_gradient_equals_central_differences(law):
         up[j] += step
         down[j] -= step
         numeric = (law.predict(up, x) - law.predict(down, x)) / (2 * step)
-        tolerance = 1e-5 * np.abs(gradient[j]).max() + 1e-9 * np.abs(law.predict(truth, x)).max() / max(step, 1e-300) * 1e-3
+        tolerance = (
+            1e-5 * np.abs(gradient[j]).max()
+            + 1e-9 * np.abs(law.predict(truth, x)).max() / max(step, 1e-300) * 1e-3
+        )
         np.testing.assert_allclose(gradient[j], numeric, rtol=2e-4, atol=tolerance)
 
 
@@ -113,4 +116,6 @@ def test_intervals_cover_the_truth(law):
     errors = np.sqrt(np.einsum("bpp->bp", dispersion.covariance(jacobian, problem.weights, tau)))
     quantile = student_quantile(0.95, count - truth.size)
     covered = (np.abs(found.z - z_true) <= quantile * errors).mean(axis=0)
-    assert ((covered >= 0.90) & (covered <= 0.98)).all(), dict(zip(law.parameter_names, covered, strict=True))
+    assert ((covered >= 0.90) & (covered <= 0.98)).all(), dict(
+        zip(law.parameter_names, covered, strict=True)
+    )
