@@ -88,9 +88,7 @@ def score(groups):
             for i, (t, y, rates) in enumerate(members):
                 seen = t <= share * horizon
                 if seen.sum() >= 3:
-                    histories.append(
-                        History(tokens=t[seen], losses=y[seen], learning_rates=rates)
-                    )
+                    histories.append(History(tokens=t[seen], losses=y[seen], learning_rates=rates))
                     kept.append(i)
             if len(kept) < 2:
                 continue

@@ -131,9 +131,7 @@ def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
     except ValueError as error:
         missing.append(str(error))
     try:
-        plans.append(
-            plan_envelope(size, flops, data.target, budgets, rng=rng, clusters=clusters)
-        )
+        plans.append(plan_envelope(size, flops, data.target, budgets, rng=rng, clusters=clusters))
     except ValueError as error:
         missing.append(str(error))
     statements = (
@@ -147,9 +145,7 @@ def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
         listed = _checklist(arguments, fitted, data)
         _write_figures(arguments, fitted, drawn, data, listed, plans)
     if arguments.json:
-        return json.dumps(
-            rendering.plans_document(plans, statements, missing, dropped), indent=2
-        )
+        return json.dumps(rendering.plans_document(plans, statements, missing, dropped), indent=2)
     return rendering.plans_text(plans, statements, missing, dropped)
 
 
@@ -188,8 +184,7 @@ def run_reconcile(arguments: argparse.Namespace, reader: Reader) -> str:
         learning_rate=column("learning_rate"),
     )  # fmt: skip
     if all(
-        c is None
-        for c in (runs.embedding, runs.head_flops, runs.warmup_tokens, runs.learning_rate)
+        c is None for c in (runs.embedding, runs.head_flops, runs.warmup_tokens, runs.learning_rate)
     ):
         raise UserError(
             where=table.source,

@@ -78,7 +78,6 @@ def _last_crossing(gap: Array, x: Array) -> Array:
     k = change.shape[1] - 1 - np.argmax(change[:, ::-1], axis=1)
     rows = np.arange(gap.shape[0])
     before, after = gap[rows, k], gap[rows, k + 1]
-    with np.errstate(all="ignore"):
-        share = before / (before - after)
+    share = np.divide(before, before - after, out=np.zeros_like(before), where=has)
     place = np.exp(np.log(x[k]) + share * (np.log(x[k + 1]) - np.log(x[k])))
     return np.where(has, place, np.nan)

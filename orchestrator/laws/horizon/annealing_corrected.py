@@ -99,19 +99,25 @@ class AnnealingCorrected:
         values, spreads, squares, factors = [], [], [], []
         for memory in _MEMORIES:
             tables = [_areas(h, horizon, memory) for h in members]
-            forward = np.concatenate([
-                np.interp(h.tokens[k], position, s1)
-                for h, k, (position, s1, _) in zip(members, kept, tables, strict=True)
-            ])
-            annealed = np.concatenate([
-                np.interp(h.tokens[k], position, s2)
-                for h, k, (position, _, s2) in zip(members, kept, tables, strict=True)
-            ])
+            forward = np.concatenate(
+                [
+                    np.interp(h.tokens[k], position, s1)
+                    for h, k, (position, s1, _) in zip(members, kept, tables, strict=True)
+                ]
+            )
+            annealed = np.concatenate(
+                [
+                    np.interp(h.tokens[k], position, s2)
+                    for h, k, (position, _, s2) in zip(members, kept, tables, strict=True)
+                ]
+            )
             scale = float(np.median([s1[-1] for _, s1, _ in tables]))
-            end = np.array([
-                [np.interp(place, position, s1), np.interp(place, position, s2)]
-                for place, (position, s1, s2) in zip(places, tables, strict=True)
-            ])
+            end = np.array(
+                [
+                    [np.interp(place, position, s1), np.interp(place, position, s2)]
+                    for place, (position, s1, s2) in zip(places, tables, strict=True)
+                ]
+            )
             most = max(float(np.median([s2[-1] for _, _, s2 in tables])), 1e-9)
             for alpha in _EXPONENTS:
                 value, spread, residual, square, solution_amplitude = self._solve(
@@ -123,7 +129,9 @@ class AnnealingCorrected:
                 values.append(value)
                 spreads.append(spread)
                 squares.append(square)
-                factors.append(np.mean([serial_factor(residual[owner == i]) for i in range(len(members))]))
+                factors.append(
+                    np.mean([serial_factor(residual[owner == i]) for i in range(len(members))])
+                )
         if not values:
             return np.full(len(members), np.nan), np.full(len(members), np.nan)
         square = np.array(squares)

@@ -15,7 +15,7 @@ from orchestrator.laws.horizon.history import Estimate, History, check_horizon, 
 from orchestrator.laws.horizon.present import present
 from orchestrator.laws.law import Array
 
-_EXPONENTS = np.geomspace(0.05, 1.5, 25)
+_EXPONENTS = np.geomspace(0.03, 1.5, 150)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,12 @@ def test_bootstrap_standard_errors(resampled):
 
 def test_bootstrap_intervals(resampled):
     """The published 95 % percentile intervals; BCa ones lie near them."""
-    published = {"A": (285.2, 743.6), "B": (1042, 5810), "E": (1.769, 1.871), "alpha": (0.317, 0.373)}
+    published = {
+        "A": (285.2, 743.6),
+        "B": (1042, 5810),
+        "E": (1.769, 1.871),
+        "alpha": (0.317, 0.373),
+    }
     for name, ends in published.items():
         assert resampled.percentile()[name] == pytest.approx(ends, rel=0.01)
         assert resampled.bca()[name] == pytest.approx(ends, rel=0.12)

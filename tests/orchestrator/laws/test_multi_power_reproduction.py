@@ -9,7 +9,14 @@ from orchestrator.laws.forms.multi_power import build
 from orchestrator.laws.reading import read_table
 
 TRAIN = ("cosine_24000", "constant_24000", "wsdcon_9")
-TEST = ("constant_72000", "cosine_72000", "wsd_20000_24000", "wsdld_20000_24000", "wsdcon_3", "wsdcon_18")
+TEST = (
+    "constant_72000",
+    "cosine_72000",
+    "wsd_20000_24000",
+    "wsdld_20000_24000",
+    "wsdcon_3",
+    "wsdcon_18",
+)
 CURVES = (*TRAIN, *TEST)
 # L0, A, alpha, B, C, beta, gamma
 PUBLISHED = {
@@ -39,11 +46,15 @@ def schedule(curve, *, warmup=2160, peak=3e-4, end=3e-5):
         case "constant":
             after = np.full(int(numbers[0]) - warmup, peak)
         case "wsdcon":
-            after = np.concatenate([np.full(8000 - warmup, peak), np.full(8000, int(numbers[0]) * 1e-5)])
+            after = np.concatenate(
+                [np.full(8000 - warmup, peak), np.full(8000, int(numbers[0]) * 1e-5)]
+            )
         case _:
             stable, total = int(numbers[0]), int(numbers[1])
             share = np.arange(total - stable) / (total - stable)
-            fall = peak ** (1 - share) * end**share if kind == "wsd" else peak + (end - peak) * share
+            fall = (
+                peak ** (1 - share) * end**share if kind == "wsd" else peak + (end - peak) * share
+            )
             after = np.concatenate([np.full(stable - warmup, peak), fall])
     return np.concatenate([rise, after])
 
@@ -73,9 +84,14 @@ def test_published_metrics_from_published_parameters(table, size):
         error = loss - law.predict(np.array(PUBLISHED[size]), tuple(inputs))
         relative = np.abs(error) / loss
         r2 = 1 - np.sum(error**2) / np.sum((loss - loss.mean()) ** 2)
-        found.append((r2, np.abs(error).mean(), np.sqrt(np.mean(error**2)), relative.mean(), relative.max()))
+        found.append(
+            (r2, np.abs(error).mean(), np.sqrt(np.mean(error**2)), relative.mean(), relative.max())
+        )
     digits = (4, 5, 5, 5, 5)
-    assert tuple(round(float(m), d) for m, d in zip(np.mean(found, axis=0), digits, strict=True)) == METRICS[size]
+    assert (
+        tuple(round(float(m), d) for m, d in zip(np.mean(found, axis=0), digits, strict=True))
+        == METRICS[size]
+    )
 
 
 @SIZES
