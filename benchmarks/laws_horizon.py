@@ -54,9 +54,9 @@ def published_groups(path):
     """Groups of ColPret models with one budget; their schedules are cosines to a tenth."""
     c = read_table(path).columns
     groups = {
-        "GPT2-2.8B, repeats": lambda m, t: m.startswith("GPT2-2.80B-c4"),
-        "GPT2-4.2B, repeats": lambda m, t: m.startswith("GPT2-4.20B-c4"),
-        "GPT2-8.7B, repeats": lambda m, t: m.startswith("GPT2-8.70B-c4"),
+        "GPT2-2.8B, repeats": lambda m, _: m.startswith("GPT2-2.80B-c4"),
+        "GPT2-4.2B, repeats": lambda m, _: m.startswith("GPT2-4.20B-c4"),
+        "GPT2-8.7B, repeats": lambda m, _: m.startswith("GPT2-8.70B-c4"),
         "data mixes, 105B": lambda m, t: m.startswith("Pile") and 100e9 < t < 110e9,
         "OpenLM 0.8B tokens": lambda m, t: "l=" in m and 0.7e9 < t < 0.9e9,
         "OpenLM 12B tokens": lambda m, t: "l=" in m and 11.9e9 < t < 12.8e9,

@@ -1,13 +1,11 @@
-"""What the subcommands of `masga laws` do: arguments in, text out; every user's mistake is named."""
+"""What the subcommands of `masga laws` do: arguments in, text out, mistakes named."""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,7 +18,6 @@ from orchestrator.laws.fitting.fit import Fit, FitFailed, fit
 from orchestrator.laws.fitting.losses import Loss, loss_named
 from orchestrator.laws.forms import law_named
 from orchestrator.laws.forms.chinchilla import LAW as CHINCHILLA
-from orchestrator.laws.law import Array, Law
 from orchestrator.laws.planning.envelope import plan_envelope
 from orchestrator.laws.planning.isoflop import plan_isoflop
 from orchestrator.laws.planning.ladder import predict_at
@@ -30,6 +27,12 @@ from orchestrator.laws.planning.reconcile import Runs, reconcile
 from orchestrator.laws.planning.sensitivity import sensitivity
 from orchestrator.laws.reading import ExperimentReader, apply_filter, read_table
 from orchestrator.laws.table import Data, Table, prepare
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.laws.law import Array, Law
 
 Reader = ExperimentReader | None
 T = TypeVar("T")
@@ -42,7 +45,7 @@ def run_fit(arguments: argparse.Namespace, reader: Reader) -> str:
     fitted, drawn = _fit(arguments, law, table, data)
     listed = _checklist(arguments, fitted, data)
     if arguments.figures or arguments.html:
-        _write_figures(arguments, fitted, drawn, data, listed, [])
+        _write_figures(arguments, fitted=fitted, drawn=drawn, data=data, listed=listed, plans=[])
     if arguments.json:
         return json.dumps(rendering.fit_document(fitted, drawn, data, listed), indent=2)
     return rendering.fit_text(fitted, drawn, data, listed)
@@ -143,7 +146,7 @@ def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
     )  # fmt: skip
     if arguments.figures or arguments.html:
         listed = _checklist(arguments, fitted, data)
-        _write_figures(arguments, fitted, drawn, data, listed, plans)
+        _write_figures(arguments, fitted=fitted, drawn=drawn, data=data, listed=listed, plans=plans)
     if arguments.json:
         return json.dumps(rendering.plans_document(plans, statements, missing, dropped), indent=2)
     return rendering.plans_text(plans, statements, missing, dropped)
@@ -175,8 +178,8 @@ def run_reconcile(arguments: argparse.Namespace, reader: Reader) -> str:
         if (size <= 0).any():
             row = int(np.flatnonzero(size <= 0)[0])
             raise table.bad_cell(
-                row, names.get("embedding", "embedding"),
-                law="embedding parameters must be fewer than the total", found=f"{embedding[row]:g}",
+                row, names.get("embedding", "embedding"), found=f"{embedding[row]:g}",
+                law="embedding parameters must be fewer than the total",
             )  # fmt: skip
     runs = Runs(
         size=size, tokens=data.inputs[1], loss=data.target, embedding=embedding,
@@ -224,7 +227,7 @@ def _law(arguments: argparse.Namespace) -> Law:
         for text in arguments.tie:
             second, _, first = text.partition("=")
             if not {first, second} <= set(law.parameter_names) or first == second:
-                raise KeyError(text)  # noqa: TRY301 - one message below
+                raise KeyError(text)  # noqa: TRY301 - one message for all wrong forms
             law = law.with_tied(first, second)
         return law.with_fixed(held) if held else law
     except KeyError as error:
@@ -322,7 +325,7 @@ def _require_points(table: Table, law: Law, left: int) -> None:
 
 
 def _pairs_of_names(text: str) -> dict[str, str]:
-    return {k: v for k, v in _split(text, "--columns")}
+    return dict(_split(text, "--columns"))
 
 
 def _pairs(text: str, where: str) -> dict[str, float]:
@@ -370,6 +373,7 @@ def _checklist(arguments: argparse.Namespace, fitted: Fit, data: Data) -> Checkl
 
 def _write_figures(
     arguments: argparse.Namespace,
+    *,
     fitted: Fit,
     drawn: Bootstrap | None,
     data: Data,
@@ -377,7 +381,7 @@ def _write_figures(
     plans: list[Plan],
 ) -> None:
     """Write figures to a folder, and a page if asked."""
-    from orchestrator.laws import figures, page  # noqa: PLC0415 - matplotlib is optional
+    from orchestrator.laws import figures, page  # noqa: PLC0415 - heavy, loaded on use
 
     try:
         drawings = figures.draw_all(fitted, drawn, data, plans)

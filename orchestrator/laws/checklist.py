@@ -1,11 +1,13 @@
-"""What every reported fit must say (checklist of '(Mis)Fitting', Li et al. 2025, arXiv:2502.18969)."""
+"""What a reported fit must say (checklist of '(Mis)Fitting': Li et al. 2025, arXiv:2502.18969)."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from orchestrator.laws.fitting.fit import Fit
-from orchestrator.laws.table import Data
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.fit import Fit
+    from orchestrator.laws.table import Data
 
 NOT_STATED = "not stated"
 

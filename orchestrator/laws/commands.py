@@ -5,11 +5,12 @@ Only argparse is imported here, so that help and `list` are quick; numbers come 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+
     from orchestrator.laws.reading import ExperimentReader
 
 
@@ -106,12 +107,12 @@ def _add_outputs(parser: argparse.ArgumentParser, *, bootstrap: bool = True) -> 
 def run(arguments: argparse.Namespace, *, read_experiment: ExperimentReader | None = None) -> int:
     """Run a subcommand: 0, or 2 where the user has something to mend."""
     if arguments.laws_command == "list":
-        from orchestrator.laws.rendering import listing  # noqa: PLC0415 - numpy comes with it
+        from orchestrator.laws.rendering import listing  # noqa: PLC0415 - heavy, loaded on use
 
         print(listing())
         return 0
-    from orchestrator.errors import UserError  # noqa: PLC0415
-    from orchestrator.laws import actions  # noqa: PLC0415 - scipy comes with it
+    from orchestrator.errors import UserError  # noqa: PLC0415 - heavy, loaded on use
+    from orchestrator.laws import actions  # noqa: PLC0415 - heavy, loaded on use
 
     try:
         match arguments.laws_command:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.errors import UserError
 from orchestrator.laws.fitting.fit import Fit, fit
-from orchestrator.laws.fitting.losses import Loss
-from orchestrator.laws.law import Array, Law
-from orchestrator.laws.table import Data
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.fitting.losses import Loss
+    from orchestrator.laws.law import Array, Law
+    from orchestrator.laws.table import Data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +72,14 @@ def parse_holdout(text: str, data: Data, law: Law) -> NDArray[np.bool_]:
     parts = text.split(":")
     try:
         if parts[0] != "largest" or len(parts) not in {2, 3} or not parts[1].endswith("%"):
-            raise ValueError(text)  # noqa: TRY301 - one message for every wrong form
+            raise ValueError(text)  # noqa: TRY301 - one message for all wrong forms
         share = float(parts[1][:-1]) / 100
         if len(parts) == 3:
             values = data.table.numbers(parts[2], meaning="what --holdout sorts by")
         else:
             positive = [x for x, c in zip(data.inputs, law.inputs, strict=True) if c.positive]
             if not positive:
-                raise ValueError(text)  # noqa: TRY301
+                raise ValueError(text)  # noqa: TRY301 - one message for all wrong forms
             values = np.exp(np.sum([np.log(x) for x in positive], axis=0))
         return largest(values, share)
     except UserError:
@@ -128,7 +132,8 @@ def compare(
     _, groups = np.unique(labels[held_out], return_inverse=True)
     count = int(groups.max()) + 1
     draws = rng.integers(0, count, size=(resamples, count))
-    weights = np.stack([np.bincount(d, minlength=count) for d in draws])[:, groups]
+    counts = np.stack([np.bincount(d, minlength=count) for d in draws])
+    weights = counts[:, groups].astype(np.float64)
     resampled = {name: _root(weights, error**2) for name, error in errors.items()}
     order = sorted(errors, key=lambda name: float(np.mean(errors[name] ** 2)))
     scores = []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.fitting.bootstrap import Bootstrap
-from orchestrator.laws.law import Array
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.bootstrap import Bootstrap
+    from orchestrator.laws.law import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

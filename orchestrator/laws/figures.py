@@ -1,20 +1,22 @@
-"""Figures of a fit: log-log with intervals, residuals, IsoFLOP parabolas, contour. Needs matplotlib."""
+"""Figures of a fit: log-log with intervals, residuals, IsoFLOP, contour. Needs matplotlib."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.fitting.bootstrap import Bootstrap
-from orchestrator.laws.fitting.fit import Fit
 from orchestrator.laws.planning.isoflop import isoflops
-from orchestrator.laws.planning.plan import Plan
-from orchestrator.laws.table import Data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
+
+    from orchestrator.laws.fitting.bootstrap import Bootstrap
+    from orchestrator.laws.fitting.fit import Fit
+    from orchestrator.laws.planning.plan import Plan
+    from orchestrator.laws.table import Data
 
 
 def draw_all(
@@ -39,7 +41,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _new(title: str, x: str, y: str) -> Figure:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - optional; no global pyplot state
+    from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, loaded on use
 
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 Evaluation = tuple[Array, tuple[Array, ...]]
 Evaluate = Callable[[tuple[Array, ...], tuple[Array, ...]], Evaluation]
 
@@ -111,10 +112,12 @@ class Law:
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order of `evaluate`."""
         return tuple(parameter.name for parameter in self.parameters)
 
     @property
     def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, in the order of `evaluate`."""
         return tuple(column.name for column in self.inputs)
 
     def vector(self, values: Mapping[str, float]) -> Array:

@@ -7,13 +7,14 @@ import io
 from typing import TYPE_CHECKING
 
 from orchestrator.laws import rendering
-from orchestrator.laws.checklist import Checklist
-from orchestrator.laws.fitting.bootstrap import Bootstrap
-from orchestrator.laws.fitting.fit import Fit
-from orchestrator.laws.table import Data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from orchestrator.laws.checklist import Checklist
+    from orchestrator.laws.fitting.bootstrap import Bootstrap
+    from orchestrator.laws.fitting.fit import Fit
+    from orchestrator.laws.table import Data
 
 _STYLE = "body{font:16px sans-serif;max-width:60em;margin:2em auto}pre{white-space:pre-wrap}"
 

@@ -8,13 +8,17 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.errors import UserError
-from orchestrator.laws.law import Array
 from orchestrator.laws.table import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.law import Array
 
 ExperimentReader = Callable[[str], Sequence[Mapping[str, object]]]
 """Reads the runs of a tracking experiment, named by what stands behind `mlflow:`."""
@@ -113,8 +117,8 @@ def _read_json_lines(path: Path) -> Table:
 
 
 def _read_parquet(path: Path) -> Table:
-    import pyarrow.parquet  # noqa: PLC0415 - heavy, and only Parquet needs it
-    from pyarrow.lib import ArrowException  # noqa: PLC0415
+    import pyarrow.parquet  # noqa: PLC0415 - heavy, loaded on use
+    from pyarrow.lib import ArrowException  # noqa: PLC0415 - heavy, loaded on use
 
     try:
         table = pyarrow.parquet.read_table(path)

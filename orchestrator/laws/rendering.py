@@ -23,7 +23,7 @@ JSON = float | int | str | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 
 def listing() -> str:
     """List all laws: name, formula, what it reads, paper."""
-    from orchestrator.laws.forms import LAWS  # noqa: PLC0415 - numpy comes with it
+    from orchestrator.laws.forms import LAWS  # noqa: PLC0415 - heavy, loaded on use
 
     lines = []
     for law in LAWS.values():
@@ -93,8 +93,10 @@ def fit_text(fitted: Fit, drawn: Bootstrap | None, data: Data, listed: Checklist
     aic, bic = fitted.information()
     lines += [
         "",
-        f"objective {fitted.objective:.8g}; {fitted.agreement:.1%} of {fitted.starts} starts agree; "
-        f"condition {fitted.identifiability.condition:.3g}; AIC {aic:.1f}, BIC {bic:.1f}",
+        (
+            f"objective {fitted.objective:.8g}; {fitted.agreement:.1%} of {fitted.starts} starts "
+            f"agree; condition {fitted.identifiability.condition:.3g}; AIC {aic:.1f}, BIC {bic:.1f}"
+        ),
     ]
     warnings = [*data.warnings, *fitted.identifiability.warnings]
     if drawn and drawn.failed:
@@ -162,8 +164,10 @@ def scores_text(scores: Sequence[Score], held_out: int, total: int) -> str:
     width = max(len(s.law) for s in scores)
     lines = [
         f"fitted on {total - held_out} rows, scored on the {held_out} largest",
-        f"{'':{width}}  {'held-out error':>14}  95 % interval      {'bias':>9}  {'inside':>9}  "
-        f"{'AIC':>9}  {'BIC':>9}  worse than the best",
+        (
+            f"{'':{width}}  {'held-out error':>14}  95 % interval      {'bias':>9}  "
+            f"{'inside':>9}  {'AIC':>9}  {'BIC':>9}  worse than the best"
+        ),
     ]
     lines += [
         f"{s.law:{width}}  {s.held_out:14.5f}  [{s.interval[0]:.5f}, {s.interval[1]:.5f}]  "

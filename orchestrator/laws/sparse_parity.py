@@ -1,4 +1,4 @@
-"""Multitask sparse parity: an exactly solvable model of emergence (Nam et al. 2024, arXiv:2404.17563).
+"""Multitask sparse parity: a solvable model of emergence (Nam et al. 2024, arXiv:2404.17563).
 
 Skills k = 1, 2, ... appear with frequency P_k ~ k^-(alpha+1). In the multilinear model each skill
 has a strength R_k = a_k b_k that gradient flow moves by itself,
@@ -13,13 +13,16 @@ compute C = N T.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.fitting.fit import fit
 from orchestrator.laws.fitting.losses import L2
 from orchestrator.laws.forms.skill_emergence import LAW as EMERGENCE
-from orchestrator.laws.law import Array
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.errors import UserError
-from orchestrator.laws.law import Array, Input, Law
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.law import Array, Input, Law
 
 LARGEST_GAP = 3.5
 """Decades between neighbouring sorted values beyond which units must be mixed."""
@@ -250,8 +255,9 @@ def _check_design(
             ),
         )
     if share < DOUBTFUL_COLLINEARITY:
-        return [
+        doubt = (
             f"{labels} hardly vary independently ({share:.1%} of their spread): the terms of law "
             f"{law.name} are told apart by extrapolation only."
-        ]
+        )
+        return [doubt]
     return []

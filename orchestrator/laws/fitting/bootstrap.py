@@ -5,16 +5,22 @@ The unit that is drawn is the cluster: all rows of one training curve are in or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.fitting.fit import Fit
 from orchestrator.laws.fitting.levenberg import minimise, minimise_smooth
 from orchestrator.laws.fitting.losses import L1, Loss
 from orchestrator.laws.fitting.problem import Problem, to_natural
-from orchestrator.laws.law import Array, Law
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.fitting.fit import Fit
+    from orchestrator.laws.law import Array, Booleans, Integers, Law
 
 _CHUNK = 250
 
@@ -39,6 +45,7 @@ class Bootstrap:
 
     @property
     def standard_errors(self) -> dict[str, float]:
+        """Standard deviations of the refitted parameters."""
         return dict(
             zip(self.law.parameter_names, map(float, self.theta.std(axis=0, ddof=1)), strict=True)
         )
@@ -83,7 +90,7 @@ def bca_interval(
     level: float,
 ) -> tuple[Array, Array]:
     """BCa interval (Efron 1987, eqs. 3.9 and 7.3), along the first axis."""
-    from scipy.special import ndtr, ndtri  # noqa: PLC0415 - keeps `laws list` quick
+    from scipy.special import ndtr, ndtri  # noqa: PLC0415 - heavy, loaded on use
 
     count = values.shape[0]
     below = ((values < estimate).sum(axis=0) + 0.5 * (values == estimate).sum(axis=0)) / count
@@ -108,8 +115,8 @@ def bca_interval(
 
 
 def cluster_weights(
-    clusters: Array,  # (n,), any labels
-    draws: Array,  # (R, G), indices of the clusters drawn
+    clusters: NDArray[np.generic],  # (n,), any labels
+    draws: Integers,  # (R, G), indices of the clusters drawn
 ) -> Array:
     """Turn drawn clusters into row weights, (R, n)."""
     _, inverse = np.unique(clusters, return_inverse=True)
@@ -131,9 +138,11 @@ def refit(
     results, failed = [], 0
     for first in range(0, weights.shape[0], _CHUNK):
         block = weights[first : first + _CHUNK]
-        best_z, best_value, fine = None, None, None
+        count = block.shape[0]
+        best_z, best_value = np.tile(origins[0], (count, 1)), np.full(count, np.inf)
+        fine: Booleans = np.zeros(count, dtype=bool)
         for origin in origins:
-            begin = np.tile(origin, (block.shape[0], 1))
+            begin = np.tile(origin, (count, 1))
             part = replace(problem, weights=block)
             if isinstance(loss, L1):
                 found = minimise(part, begin, loss, max_iterations=60)
@@ -141,15 +150,10 @@ def refit(
                 found = minimise_smooth(
                     part, begin, loss, newton_after=3, max_iterations=80, tolerance=1e-9
                 )
-            if best_z is None or best_value is None or fine is None:
-                best_z, best_value, fine = found.z, found.objective, found.converged
-            else:
-                better = found.objective < best_value
-                best_z = np.where(better[:, None], found.z, best_z)
-                fine = np.where(better, found.converged, fine)
-                best_value = np.minimum(found.objective, best_value)
-        assert best_z is not None
-        assert fine is not None
+            better = found.objective < best_value
+            best_z = np.where(better[:, None], found.z, best_z)
+            fine = np.where(better, found.converged, fine)
+            best_value = np.minimum(found.objective, best_value)
         results.append(to_natural(problem.law, best_z))
         failed += int((~fine).sum())
     return np.concatenate(results), failed
@@ -160,8 +164,8 @@ def bootstrap(
     *,
     resamples: int,
     rng: np.random.Generator,
-    clusters: Array | None = None,  # (n,)
-    draws: Array | None = None,  # (R, G), to repeat a published bootstrap
+    clusters: NDArray[np.generic] | None = None,  # (n,)
+    draws: Integers | None = None,  # (R, G), to repeat a published bootstrap
 ) -> Bootstrap:
     """Refit to `resamples` draws of the clusters with replacement.
 
@@ -177,7 +181,7 @@ def bootstrap(
     """
     problem = fitted.problem
     count = problem.target.shape[-1]
-    labels = np.arange(count) if clusters is None else clusters
+    labels: NDArray[np.generic] = np.arange(count) if clusters is None else clusters
     groups = np.unique(labels).size
     if groups <= len(fitted.law.parameters):
         message = (

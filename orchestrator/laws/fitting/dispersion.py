@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from orchestrator.laws.fitting.losses import L1, L2, Loss
-from orchestrator.laws.law import Array
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array
 
 # Shapes: B problems, n rows, P parameters.
 

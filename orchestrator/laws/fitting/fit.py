@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.fitting import dispersion
 from orchestrator.laws.fitting.identifiability import Identifiability, diagnose
 from orchestrator.laws.fitting.levenberg import Minimum, minimise, minimise_smooth
-from orchestrator.laws.fitting.losses import L1, L2, Huber, Loss
+from orchestrator.laws.fitting.losses import L2, Huber, Loss
 from orchestrator.laws.fitting.problem import Problem, make_problem, to_coordinates, to_natural
 from orchestrator.laws.fitting.starts import draw_starts
 from orchestrator.laws.fitting.starts import spread as spread_evenly
-from orchestrator.laws.law import Array, Law
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array, Law
 
 STARTS = 81
 AGREEMENT_TOLERANCE = 1e-6
@@ -21,7 +24,7 @@ _WARM_ITERATIONS = 8
 _EXPLORERS = 24
 
 
-class FitFailed(ValueError):  # noqa: N818 - it names what happened, as the message does
+class FitFailed(ValueError):  # noqa: N818 - names what happened
     """No start of a fit moved, or none reached a finite objective."""
 
 
@@ -62,12 +65,13 @@ class Fit:
 
     @property
     def parameters(self) -> dict[str, float]:
+        """Natural parameters by name."""
         return dict(zip(self.law.parameter_names, map(float, self.theta), strict=True))
 
     @property
     def residuals(self) -> Array:
         """Residuals at the optimum, (n,)."""
-        return self.problem.residuals(self.z[None])[0][0]
+        return np.asarray(self.problem.residuals(self.z[None])[0][0])
 
     @property
     def standard_errors(self) -> dict[str, float]:
@@ -90,10 +94,12 @@ class Fit:
 
     @property
     def num_points(self) -> int:
+        """Rows with a weight above zero."""
         return int(np.count_nonzero(self.problem.weights))
 
     @property
     def degrees_of_freedom(self) -> int:
+        """Points minus parameters, at least one."""
         return max(self.num_points - len(self.law.parameters), 1)
 
     def predict(self, inputs: tuple[Array, ...]) -> Array:
@@ -114,7 +120,7 @@ class Fit:
 
 def student_quantile(level: float, degrees: int) -> float:
     """Two-sided quantile of Student's t."""
-    from scipy.special import stdtrit  # noqa: PLC0415 - keeps `laws list` quick
+    from scipy.special import stdtrit  # noqa: PLC0415 - heavy, loaded on use
 
     return float(stdtrit(degrees, 0.5 + level / 2))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.fitting import dispersion
 from orchestrator.laws.fitting.levenberg import minimise
-from orchestrator.laws.fitting.losses import Loss
 from orchestrator.laws.fitting.problem import Problem, to_natural
-from orchestrator.laws.law import Array
+
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.losses import Loss
+    from orchestrator.laws.law import Array
 
 LARGEST_LOG_ERROR = 1.0
 TIED_CORRELATION = 0.95

@@ -9,14 +9,20 @@ Newton needs comes from differences of the analytic Jacobian.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.fitting.losses import L1, Loss, SmoothLoss
-from orchestrator.laws.fitting.problem import Problem
-from orchestrator.laws.law import Array
+from orchestrator.laws.fitting.losses import L1, L2, Loss, SmoothLoss
+
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.problem import Problem
+    from orchestrator.laws.law import Array, Booleans, Integers
 
 # Shapes: B problems, n rows, P parameters.
+
+_NOTHING_LEFT = 1e-28
+"""An objective so small is zero up to rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +32,9 @@ class Minimum:
     z: Array  # (B, P), coordinates
     objective: Array  # (B,)
     decrement: Array  # (B,), predicted relative gain of one more Newton step, at the end
-    iterations: Array  # (B,)
-    converged: Array  # (B,), bool
-    moved: Array  # (B,), bool: False if no step was ever accepted
+    iterations: Integers  # (B,)
+    converged: Booleans  # (B,)
+    moved: Booleans  # (B,): False if no step was ever accepted
 
 
 def _objective(problem: Problem, residual: Array, loss: Loss) -> Array:
@@ -54,7 +60,7 @@ def _newton_matrix(
 
 
 def _solve(
-    matrix: Array, gradient: Array, scale: Array, damping: Array, free: Array
+    matrix: Array, gradient: Array, scale: Array, damping: Array, free: Booleans
 ) -> tuple[Array, Array]:
     """Damped step (B, P) along the free coordinates, and the Newton decrement g' H^-1 g (B,).
 
@@ -74,6 +80,92 @@ def _solve(
     return np.where(free, step, 0.0), decrement
 
 
+class _Batch:
+    """The problems still running: every array has one row a problem, and all are cut together."""
+
+    def __init__(self, problem: Problem, z: Array, loss: SmoothLoss) -> None:
+        count, width = z.shape
+        self.problem, self.loss = problem, loss
+        self.index: Integers = np.arange(count)
+        self.z = z
+        self.residual, self.jacobian = problem.residuals(z)
+        self.value = _objective(problem, self.residual, loss)
+        self.damping, self.growth = np.full(count, 1e-2), np.full(count, 2.0)
+        self.steps: Integers = np.zeros(count, dtype=np.int64)
+        self.stalls: Integers = np.zeros(count, dtype=np.int64)
+        self.fresh: Booleans = np.ones(count, dtype=bool)
+        self.gradient, self.scale = np.empty((count, width)), np.empty((count, width))
+        self.matrix = np.empty((count, width, width))
+
+    def keep(self, rows: Integers) -> None:
+        """Go on with the given rows only."""
+        self.problem = self.problem.select(rows)
+        self.index, self.z, self.value = self.index[rows], self.z[rows], self.value[rows]
+        self.residual, self.jacobian = self.residual[rows], self.jacobian[rows]
+        self.damping, self.growth = self.damping[rows], self.growth[rows]
+        self.steps, self.stalls, self.fresh = self.steps[rows], self.stalls[rows], self.fresh[rows]
+        self.gradient, self.scale = self.gradient[rows], self.scale[rows]
+        self.matrix = self.matrix[rows]
+
+    def linearise(self, newton_after: int) -> None:
+        """Update gradient and matrix where the point has moved."""
+        rows = np.flatnonzero(self.fresh)
+        if rows.size == 0:
+            return
+        part, loss = self.problem.select(rows), self.loss
+        residual, jacobian = self.residual[rows], self.jacobian[rows]
+        psi = part.weights * loss.influence(residual)
+        self.gradient[rows] = (jacobian @ psi[:, :, None])[:, :, 0]
+        weighted = jacobian * (part.weights * loss.weight(residual))[:, None, :]
+        reweighted = weighted @ jacobian.transpose(0, 2, 1)
+        diagonal = np.einsum("bpp->bp", reweighted)
+        floor = 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300
+        self.scale[rows] = np.maximum(diagonal, floor)
+        self.matrix[rows] = reweighted
+        late = rows[self.steps[rows] >= newton_after]
+        if late.size and not isinstance(loss, L2):
+            self.matrix[late] = _newton_matrix(
+                self.problem.select(late), self.z[late], self.residual[late],
+                self.jacobian[late], loss,
+            )  # fmt: skip
+
+    def propose(self) -> tuple[Array, Array]:
+        """Return the damped step (B, P) and the relative gain a Newton step would bring (B,)."""
+        low, high = self.problem.low, self.problem.high
+        held = ((self.z <= low) & (self.gradient > 0)) | ((self.z >= high) & (self.gradient < 0))
+        step, decrement = _solve(self.matrix, self.gradient, self.scale, self.damping, ~held)
+        return step, decrement / np.maximum(self.value, 1e-300)
+
+    def advance(self, step: Array, newton_after: int) -> Booleans:
+        """Try a step; return which problems took it, (B,)."""
+        trial = np.clip(self.z + step, self.problem.low, self.problem.high)
+        taken = trial - self.z
+        residual, jacobian = self.problem.residuals(trial)
+        value = _objective(self.problem, residual, self.loss)
+        finite = np.isfinite(value) & np.isfinite(jacobian).all(axis=(1, 2))
+        value = np.where(finite, value, np.inf)
+        model = -(self.gradient * taken).sum(axis=1) - 0.5 * np.einsum(
+            "bp,bpq,bq->b", taken, self.matrix, taken
+        )
+        gain = self.value - value
+        better = gain > 0
+        ratio = np.where(better, gain / np.maximum(np.abs(model), 1e-300), 0.0)
+        # Nielsen 1999, eq. 2.21 (bounded): shrink by the gain ratio, else grow ever faster.
+        shrink = np.maximum(0.1, 1.0 - (2.0 * np.minimum(ratio, 1.5) - 1.0) ** 3)
+        less = np.maximum(self.damping * shrink, 1e-12)
+        self.damping = np.where(better, less, np.maximum(self.damping * self.growth, 1e-6))
+        self.growth = np.where(better, 2.0, self.growth * 2.0)
+        tiny = better & (gain < 1e-13 * np.maximum(self.value, 1e-300))
+        self.stalls = np.where(tiny, self.stalls + 1, np.where(better, 0, self.stalls))
+        self.z = np.where(better[:, None], trial, self.z)
+        self.residual = np.where(better[:, None], residual, self.residual)
+        self.jacobian = np.where(better[:, None, None], jacobian, self.jacobian)
+        self.value = np.where(better, value, self.value)
+        self.steps = self.steps + 1
+        self.fresh = better | (self.steps == newton_after)
+        return np.asarray(better)
+
+
 def minimise_smooth(
     problem: Problem,
     start: Array,  # (B, P), coordinates
@@ -87,108 +179,45 @@ def minimise_smooth(
 
     A problem is done when one more Newton step would lower the objective by less than a share
     `tolerance` of it, or when damping has grown so far that no step helps (it then counts as
-    converged only if that share is below 1e-6). Starts that are not finite stay where they are, unmoved and unconverged.
+    converged only if that share is below 1e-6). Starts that are not finite stay where they are,
+    unmoved and unconverged.
     """
-    count, width = start.shape
-    z_all = np.clip(start, problem.low, problem.high)
-    objective_all = np.full(count, np.inf)
-    decrement_all = np.full(count, np.inf)
-    iterations = np.zeros(count, dtype=np.int64)
+    count = start.shape[0]
+    z = np.clip(start, problem.low, problem.high)
+    batch = _Batch(problem, z.copy(), loss)
+    objective, decrement = batch.value.copy(), np.full(count, np.inf)
+    iterations: Integers = np.zeros(count, dtype=np.int64)
     converged, moved = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
 
-    alive = np.arange(count)
-    part, z = problem, z_all.copy()
-    residual, jacobian = part.residuals(z)
-    value = _objective(part, residual, loss)
-    objective_all[:] = value
-    damping, growth = np.full(count, 1e-2), np.full(count, 2.0)
-    steps = np.zeros(count, dtype=np.int64)
-    stalls = np.zeros(count, dtype=np.int64)
-    matrix = np.empty((count, width, width))
-    fresh = np.ones(count, dtype=bool)
-    gradient = np.empty((count, width))
-    scale = np.empty((count, width))
+    def record(rows: Integers, size: Array) -> None:
+        index = batch.index[rows]
+        z[index], objective[index] = batch.z[rows], batch.value[rows]
+        decrement[index], iterations[index] = size, batch.steps[rows]
+        converged[index] = (size < 1e-6) | (batch.value[rows] <= _NOTHING_LEFT)
 
-    def compact(keep: Array) -> None:
-        nonlocal alive, part, z, residual, jacobian, value, damping, growth, steps
-        nonlocal matrix, fresh, gradient, scale, stalls
-        alive, part, z = alive[keep], part.select(keep), z[keep]
-        residual, jacobian, value = residual[keep], jacobian[keep], value[keep]
-        damping, growth, steps, fresh = damping[keep], growth[keep], steps[keep], fresh[keep]
-        matrix, gradient, scale, stalls = matrix[keep], gradient[keep], scale[keep], stalls[keep]
-
-    usable = np.isfinite(value) & np.isfinite(jacobian).all(axis=(1, 2))
-    if not usable.all():
-        compact(np.flatnonzero(usable))
-
-    for iteration in range(max_iterations):
-        if alive.size == 0:
+    usable = np.isfinite(batch.value) & np.isfinite(batch.jacobian).all(axis=(1, 2))
+    batch.keep(np.flatnonzero(usable))
+    for _ in range(max_iterations):
+        if batch.index.size == 0:
             break
-        rows = np.flatnonzero(fresh)
-        if rows.size:
-            sub = part.select(rows)
-            psi = sub.weights * loss.influence(residual[rows])
-            gradient[rows] = (jacobian[rows] @ psi[:, :, None])[:, :, 0]
-            weighted = jacobian[rows] * (sub.weights * loss.weight(residual[rows]))[:, None, :]
-            reweighted = weighted @ jacobian[rows].transpose(0, 2, 1)
-            diagonal = np.einsum("bpp->bp", reweighted)
-            scale[rows] = np.maximum(diagonal, 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300)
-            matrix[rows] = reweighted
-            late = rows[steps[rows] >= newton_after]
-            if late.size and loss.describe() != "half the sum of squares":
-                matrix[late] = _newton_matrix(
-                    part.select(late), z[late], residual[late], jacobian[late], loss
-                )
-        at_low = (z <= part.low) & (gradient > 0)
-        at_high = (z >= part.high) & (gradient < 0)
-        free = ~(at_low | at_high)
-        step, decrement = _solve(matrix, gradient, scale, damping, free)
-        size = decrement / np.maximum(value, 1e-300)
-        small = size < tolerance
-        stuck = (damping > 1e12) | (stalls >= 3) | (value <= 1e-28)
-        done = small | stuck
+        batch.linearise(newton_after)
+        step, size = batch.propose()
+        done = (size < tolerance) | (batch.damping > 1e12) | (batch.stalls >= 3)
+        done |= batch.value <= _NOTHING_LEFT
         if done.any():
-            index = alive[done]
-            z_all[index], objective_all[index] = z[done], value[done]
-            decrement_all[index], iterations[index] = size[done], steps[done]
-            converged[index] = small[done] | (size[done] < 1e-6) | (value[done] <= 1e-28)
-            keep = np.flatnonzero(~done)
-            compact(keep)
-            step, free = step[keep], free[keep]
-            if keep.size == 0:
+            record(np.flatnonzero(done), size[done])
+            going = np.flatnonzero(~done)
+            batch.keep(going)
+            step = step[going]
+            if going.size == 0:
                 break
-        trial = np.clip(z + step, part.low, part.high)
-        taken = trial - z
-        new_residual, new_jacobian = part.residuals(trial)
-        new_value = _objective(part, new_residual, loss)
-        finite = np.isfinite(new_value) & np.isfinite(new_jacobian).all(axis=(1, 2))
-        new_value = np.where(finite, new_value, np.inf)
-        model = -(gradient * taken).sum(axis=1) - 0.5 * np.einsum(
-            "bp,bpq,bq->b", taken, matrix, taken
-        )
-        gain = value - new_value
-        better = gain > 0
-        ratio = np.where(better, gain / np.maximum(np.abs(model), 1e-300), 0.0)
-        # Nielsen 1999, eq. 2.21 (bounded): shrink by the gain ratio, else grow ever faster.
-        shrink = np.maximum(0.1, 1.0 - (2.0 * np.minimum(ratio, 1.5) - 1.0) ** 3)
-        damping = np.where(better, np.maximum(damping * shrink, 1e-12), damping * growth)
-        damping = np.where(better, damping, np.maximum(damping, 1e-6))
-        growth = np.where(better, 2.0, growth * 2.0)
-        tiny = better & (gain < 1e-13 * np.maximum(value, 1e-300))
-        stalls = np.where(tiny, stalls + 1, np.where(better, 0, stalls))
-        z = np.where(better[:, None], trial, z)
-        residual = np.where(better[:, None], new_residual, residual)
-        jacobian = np.where(better[:, None, None], new_jacobian, jacobian)
-        value = np.where(better, new_value, value)
-        moved[alive] |= better
-        steps += 1
-        fresh = better | (steps == newton_after)
-        del iteration
-    if alive.size:
-        z_all[alive], objective_all[alive], iterations[alive] = z, value, steps
+        better = batch.advance(step, newton_after)
+        moved[batch.index[better]] = True
+    if batch.index.size:
+        record(np.arange(batch.index.size), np.full(batch.index.size, np.inf))
     return Minimum(
-        z=z_all, objective=objective_all, decrement=decrement_all, iterations=iterations,
-        converged=converged, moved=moved,
+        z=z, objective=objective, decrement=decrement, iterations=iterations, converged=converged,
+        moved=moved,
     )  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.law import Array
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,21 +21,26 @@ class Huber:
     delta: float = 1e-3
 
     def value(self, r: Array) -> Array:
+        """Loss of each residual."""
         inside = np.minimum(np.abs(r), self.delta)
         result: Array = inside * (np.abs(r) - 0.5 * inside)
         return result
 
     def influence(self, r: Array) -> Array:
+        """Derivative of the loss by the residual."""
         return np.clip(r, -self.delta, self.delta)
 
     def weight(self, r: Array) -> Array:
+        """Influence over residual: the weight of a reweighted least-squares step."""
         result: Array = self.delta / np.maximum(np.abs(r), self.delta)
         return result
 
     def curvature(self, r: Array) -> Array:
+        """Second derivative of the loss by the residual."""
         return (np.abs(r) < self.delta).astype(np.float64)
 
     def describe(self) -> str:
+        """Name the loss for reports."""
         return f"sum of Huber(delta={self.delta:g})"
 
 
@@ -42,19 +49,24 @@ class L2:
     """Half the sum of squares."""
 
     def value(self, r: Array) -> Array:
+        """Loss of each residual."""
         result: Array = 0.5 * r * r
         return result
 
     def influence(self, r: Array) -> Array:
+        """Derivative of the loss by the residual."""
         return r
 
     def weight(self, r: Array) -> Array:
+        """Influence over residual: the weight of a reweighted least-squares step."""
         return np.ones_like(r)
 
     def curvature(self, r: Array) -> Array:
+        """Second derivative of the loss by the residual."""
         return np.ones_like(r)
 
     def describe(self) -> str:
+        """Name the loss for reports."""
         return "half the sum of squares"
 
 
@@ -69,6 +81,7 @@ class L1:
     smallest_delta: float = 1e-6
 
     def value(self, r: Array) -> Array:
+        """Loss of each residual."""
         return np.abs(r)
 
     def stages(self) -> tuple[Huber, ...]:
@@ -81,6 +94,7 @@ class L1:
         return tuple(Huber(delta=delta) for delta in (*deltas, self.smallest_delta))
 
     def describe(self) -> str:
+        """Name the loss for reports."""
         return "sum of absolute values"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.law import Array, Law
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array, Integers, Law
 
 # Shapes: B problems side by side, n rows of the table, P parameters.
 
@@ -26,7 +28,7 @@ class Problem:
     low: Array  # (P,) or (B, P), in coordinates; equal to `high` where a parameter is held
     high: Array  # (P,) or (B, P), in coordinates
 
-    def select(self, rows: Array) -> Problem:
+    def select(self, rows: Integers) -> Problem:
         """Keep the problems of the given indices (no-op for what they share)."""
         return Problem(
             law=self.law, inputs=self.inputs,

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.fitting.problem import Problem, to_coordinates
-from orchestrator.laws.law import Array, Law
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array, Law
 
 _MOST_SUBSETS = 32
 

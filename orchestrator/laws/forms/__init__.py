@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestrator.laws.forms import (
     annealing,
     bahri_resolution,
@@ -44,7 +46,9 @@ from orchestrator.laws.forms import (
     vocabulary,
     width_rule,
 )
-from orchestrator.laws.law import Law
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Law
 
 LAWS: dict[str, Law] = {
     law.name: law

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient, exponent
+from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient
 
 
 # L(x) = R x^(-4/d), d the dimension of the data manifold
@@ -17,7 +17,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 
 
 def regime_of(
-    exponent: float, error: float, *, dimension: float | None = None, level: float = 1.96
+    measured: float, error: float, *, dimension: float | None = None, level: float = 1.96
 ) -> str:
     """Name the regime whose exponent lies within `level` standard errors of the measured one.
 
@@ -27,9 +27,9 @@ def regime_of(
     >>> regime_of(1.03, 0.04)
     'variance-limited'
     """
-    if abs(exponent - 1.0) <= level * error:
+    if abs(measured - 1.0) <= level * error:
         return "variance-limited"
-    if exponent < 1.0 and (dimension is None or exponent >= 4.0 / dimension - level * error):
+    if measured < 1.0 and (dimension is None or measured >= 4.0 / dimension - level * error):
         return "resolution-limited"
     return "neither"
 
@@ -37,7 +37,7 @@ def regime_of(
 LAW = Law(
     name="bahri_resolution",
     formula="L = R x^(-4/d)",
-    paper="Bahri et al. 2021 (arXiv:2102.06701), section 2: data or parameters, the other unlimited",
+    paper="Bahri et al. 2021 (arXiv:2102.06701), section 2: the other unlimited",
     inputs=(Input(name="x", unit="examples or parameters", span=(1e3, 1e8)),),
     output=Input(name="L", unit="loss", span=(0, 10)),
     parameters=(

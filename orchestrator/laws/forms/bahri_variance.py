@@ -17,7 +17,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 LAW = Law(
     name="bahri_variance",
     formula="L = L_limit + V/x",
-    paper="Bahri et al. 2021 (arXiv:2102.06701), section 2: data at fixed width, width at fixed data",
+    paper="Bahri et al. 2021 (arXiv:2102.06701), section 2: data or width, the other fixed",
     inputs=(Input(name="x", unit="examples or width", span=(1e2, 1e6)),),
     output=Input(name="L", unit="loss", span=(0, 10)),
     parameters=(

@@ -32,7 +32,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 
 def _design(rng: np.random.Generator, count: int) -> tuple[Array, ...]:
     size = np.exp(rng.uniform(np.log(1.5e7), np.log(1.3e9), count))
-    return size, 2.0 ** rng.integers(0, 10, count)
+    return size, np.exp2(rng.integers(0, 10, count))
 
 
 LAW = Law(

@@ -1,4 +1,4 @@
-"""Data filtering with diminishing utility of repeats (Goyal et al. 2024, arXiv:2404.07177, eq. 3)."""
+"""Data filtering with fading utility of repeats (Goyal et al. 2024, arXiv:2404.07177, eq. 3)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient, exponent
 
 
-# eps = beta (1/x + gamma)^c
+# The law: eps = beta (1/x + gamma)^c
 def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
     beta, c, gamma = p
     inside = 1.0 / x[0] + gamma

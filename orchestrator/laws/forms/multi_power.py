@@ -8,12 +8,25 @@ a fit cheap; `block=1` is exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient, exponent
+from orchestrator.laws.law import (
+    Array,
+    Evaluation,
+    Input,
+    Integers,
+    Law,
+    Parameter,
+    coefficient,
+    exponent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 _MOST_TERMS = 1_000_000
 
@@ -48,7 +61,9 @@ def build(
 
     return Law(
         name="multi_power",
-        formula="L = L0 + A S1^-alpha - B sum_k (lr_(k-1) - lr_k) (1 - (1 + C lr_k^-gamma S_k)^-beta)",
+        formula=(
+            "L = L0 + A S1^-alpha - B sum_k (lr_(k-1) - lr_k) (1 - (1 + C S_k/lr_k^gamma)^-beta)"
+        ),
         paper="Luo et al. 2025 (arXiv:2503.12811), eq. 4",
         inputs=(
             Input(name="curve", unit="index of the schedule", span=(0, 9), positive=False),
@@ -77,7 +92,9 @@ def build(
 class _Drops:
     """Terms of the loss drop of one schedule: falls of the learning rate, merged into blocks."""
 
-    def __init__(self, total: Array, fall: Array, rate: Array, before: Array, step: Array) -> None:
+    def __init__(
+        self, *, total: Array, fall: Array, rate: Array, before: Array, step: Integers
+    ) -> None:
         self.total = total  # (steps,) sum of learning rates up to and with each step
         self.fall = fall  # (K,) fall of the learning rate in the block (negative in warm-up)
         self.log_rate = np.log(rate)  # (K,)
@@ -96,19 +113,23 @@ class _Drops:
         relative = np.abs(fall[where]) / rates[where + 1]
         alone = relative > 0.3 / block
         label = np.cumsum(alone | np.concatenate([[True], np.diff(where) != 1]))
-        position = np.arange(where.size)
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(label)) + 1]) if where.size else []
-        offset = position - np.asarray(starts)[label - 1] if where.size else position
-        group = np.cumsum((offset % block == 0) | alone) - 1
         if not where.size:
-            empty = np.empty(0)
-            return cls(total, empty, np.ones(0), empty, np.empty(0, dtype=np.int64))
+            none = np.empty(0)
+            return cls(
+                total=total, fall=none, rate=np.ones(0), before=none,
+                step=np.empty(0, dtype=np.int64),
+            )  # fmt: skip
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(label)) + 1])
+        offset = np.arange(where.size) - starts[label - 1]
+        group = np.cumsum((offset % block == 0) | alone) - 1
         count = np.bincount(group)
-        merged = np.bincount(group, weights=fall[where])
-        rate = np.exp(np.bincount(group, weights=np.log(rates[where + 1])) / count)
-        before = np.bincount(group, weights=total[where]) / count
-        last = np.maximum.reduceat(where + 1, np.flatnonzero(np.diff(group, prepend=-1)))
-        return cls(total, merged, rate, before, last)
+        return cls(
+            total=total,
+            fall=np.bincount(group, weights=fall[where]).astype(np.float64),
+            rate=np.exp(np.bincount(group, weights=np.log(rates[where + 1])) / count),
+            before=np.bincount(group, weights=total[where]) / count,
+            step=np.maximum.reduceat(where + 1, np.flatnonzero(np.diff(group, prepend=-1))),
+        )
 
 
 def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...], tables: list[_Drops]) -> Evaluation:

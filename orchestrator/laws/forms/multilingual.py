@@ -1,4 +1,4 @@
-"""Multilingual translation: effective share of capacity (Fernandes et al. 2023, arXiv:2302.09650)."""
+"""Multilingual models: effective share of capacity (Fernandes et al. 2023, arXiv:2302.09650)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def capabilities(
     scores: Array,  # (models, benchmarks)
     components: int = 3,
 ) -> tuple[Array, Array]:
-    """Extract principal capabilities: (models, components) and the shares of variance (components,).
+    """Extract principal capabilities (models, components), and shares of variance (components,).
 
     Columns are centred, not scaled, as in the paper; signs make each component rise with the mean
     score.

@@ -24,7 +24,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 
 def _design(rng: np.random.Generator, count: int) -> tuple[Array, ...]:
     size = np.exp(rng.uniform(np.log(3e8), np.log(5e9), count))
-    return size, 2.0 ** rng.integers(0, 4, count)
+    return size, np.exp2(rng.integers(0, 4, count))
 
 
 LAW = Law(

@@ -19,9 +19,9 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 
 
 def _design(rng: np.random.Generator, count: int) -> tuple[Array, ...]:
-    frequency = rng.integers(1, 9, count) ** -1.6
-    time = np.exp(rng.uniform(np.log(0.3), np.log(3.0), count)) * 700.0 / frequency
-    return frequency, time
+    frequency = rng.integers(1, 9, count).astype(np.float64) ** -1.6
+    time: Array = np.exp(rng.uniform(np.log(0.3), np.log(3.0), count)) * 700.0 / frequency
+    return np.asarray(frequency), time
 
 
 LAW = Law(

@@ -1,4 +1,4 @@
-"""Task accuracy from task loss, second step of the ladder (Bhagia et al. 2024, arXiv:2412.04403)."""
+"""Task accuracy from task loss, the ladder's second step (Bhagia et al. 2024, arXiv:2412.04403)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 from orchestrator.laws.law import Array, Evaluation, Input, Law, coefficient, exponent
 
 
-# L_u = -E + A1/N_nv^alpha1 + A2/N_v^alpha2 + B/D^beta
+# The law: L_u = -E + A1/N_nv^alpha1 + A2/N_v^alpha2 + B/D^beta
 def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
     floor, a1, a2, b, alpha1, alpha2, beta = p
     logs = [np.log(column) for column in x]

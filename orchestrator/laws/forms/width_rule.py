@@ -1,10 +1,10 @@
-"""Width rules for hyperparameters (muP: Yang et al. 2022, arXiv:2203.03466; AdamW decay ~ width)."""
+"""Width rules for hyperparameters (muP: Yang et al. 2022, arXiv:2203.03466)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient, exponent
+from orchestrator.laws.law import Array, Evaluation, Input, Law, Parameter, coefficient
 
 REFERENCE_WIDTH = 256.0
 """Width at which the coefficient is the value itself."""
@@ -24,7 +24,7 @@ learning rate goes as 1/d (Wang & Aitchison 2024, arXiv:2405.13698).
 """
 
 
-# y = c (d / 256)^p
+# The law: y = c (d / 256)^p
 def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
     c, power = p
     distance = np.log(x[0] / REFERENCE_WIDTH)

@@ -9,13 +9,16 @@ member that is still at its peak learning rate is not judged by its noisy presen
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.forms.annealing import areas
 from orchestrator.laws.horizon.history import Estimate, History, check_horizon, serial_factor
 from orchestrator.laws.horizon.power_law import PowerLaw
-from orchestrator.laws.law import Array
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array, Integers
 
 _EXPONENTS = np.geomspace(0.1, 1.2, 12)
 _MEMORIES = (0.01, 0.03, 0.08)
@@ -120,15 +123,16 @@ class AnnealingCorrected:
             )
             most = max(float(np.median([s2[-1] for _, _, s2 in tables])), 1e-9)
             for alpha in _EXPONENTS:
-                value, spread, residual, square, solution_amplitude = self._solve(
-                    owner, loss, (forward / scale) ** -alpha, annealed / most,
-                    (end[:, 0] / scale) ** -alpha, end[:, 1] / most,
+                forecast, spread, residual, penalised, amplitude = self._solve(
+                    owner=owner, loss=loss, shape=(forward / scale) ** -alpha,
+                    annealed=annealed / most, end_shape=(end[:, 0] / scale) ** -alpha,
+                    end_annealed=end[:, 1] / most,
                 )  # fmt: skip
-                if solution_amplitude <= 0 or not (value > 0.2 * latest).all():
+                if amplitude <= 0 or not (forecast > 0.2 * latest).all():
                     continue
-                values.append(value)
+                values.append(forecast)
                 spreads.append(spread)
-                squares.append(square)
+                squares.append(penalised)
                 factors.append(
                     np.mean([serial_factor(residual[owner == i]) for i in range(len(members))])
                 )
@@ -139,20 +143,21 @@ class AnnealingCorrected:
         effective = loss.size / float(factors[best])
         weight = np.exp(-0.5 * effective * np.log(square / square[best]))
         weight /= weight.sum()
-        value = np.array(values)
-        mean = weight @ value
+        forecasts = np.array(values)
+        mean = weight @ forecasts
         variance = weight @ np.array(spreads) * float(factors[best])
-        between = weight @ (value - mean) ** 2
+        between = weight @ (forecasts - mean) ** 2
         return mean, np.sqrt(variance + between)
 
     def _solve(
         self,
-        owner: Array,
-        loss: Array,
-        shape: Array,
-        annealed: Array,
-        end_shape: Array,
-        end_annealed: Array,
+        *,
+        owner: Integers,  # (n,), which member a point belongs to
+        loss: Array,  # (n,)
+        shape: Array,  # (n,), S1^-alpha
+        annealed: Array,  # (n,), S2
+        end_shape: Array,  # (members,), S1^-alpha at the horizon
+        end_annealed: Array,  # (members,), S2 at the horizon
     ) -> tuple[Array, Array, Array, float, float]:
         """Ridge regression for offsets, shared amplitude, members' amplitudes and C.
 

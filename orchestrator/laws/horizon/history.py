@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from orchestrator.laws.law import Array
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,15 @@ et al. 1999), and what they disagree about is part of the standard error.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.horizon.history import Estimate, History, check_horizon, serial_factor
 from orchestrator.laws.horizon.present import present
-from orchestrator.laws.law import Array
+
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array
 
 _EXPONENTS = np.geomspace(0.03, 1.5, 150)
 

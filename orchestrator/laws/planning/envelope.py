@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from orchestrator.laws.law import Array
+import numpy as np
+
 from orchestrator.laws.planning.plan import Plan, fit_line, plan_from_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.law import Array
 
 
 def frontier(flops: Array, loss: Array, *, bins: int) -> NDArray[np.int64]:
@@ -67,9 +72,10 @@ def plan_envelope(
         line = fit_line(np.log(flops[on]) - centre, np.log(size[on]), np.ones((1, on.size)))
         if np.isfinite(line[1][0]):
             draws.append((line[0][0], line[1][0]))
-    notes = (f"{rows.size} points on the envelope of {count} curves",)
+    notes: tuple[str, ...] = (f"{rows.size} points on the envelope of {count} curves",)
     if len(draws) < 0.9 * resamples:
         notes = (*notes, f"{1 - len(draws) / resamples:.0%} of the resamples had no envelope")
     return plan_from_line(
-        "envelope", budgets, np.array([p[0], a[0]]), np.array(draws), centre, notes
-    )
+        "envelope", flops=budgets, line=np.array([p[0], a[0]]), draws=np.array(draws),
+        centre=centre, notes=notes,
+    )  # fmt: skip

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orchestrator.laws.law import Array
 from orchestrator.laws.planning.plan import Plan, fit_line, plan_from_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.law import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +138,7 @@ def plan_isoflop(
     if fine.mean() < 0.9:
         notes.append(f"{1 - fine.mean():.0%} of the resamples lost their minima")
     return plan_from_line(
-        "isoflop", budgets, np.array([p[0], a[0]]),
-        np.stack([intercepts[fine], slopes[fine]], axis=1), centre, tuple(notes),
+        "isoflop", flops=budgets, line=np.array([p[0], a[0]]),
+        draws=np.stack([intercepts[fine], slopes[fine]], axis=1), centre=centre,
+        notes=tuple(notes),
     )  # fmt: skip

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.fitting.bootstrap import Bootstrap
-from orchestrator.laws.law import Array
 from orchestrator.laws.planning.plan import FLOPS_PER_PARAMETER_TOKEN
+
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.bootstrap import Bootstrap
+    from orchestrator.laws.law import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from orchestrator.laws.fitting.bootstrap import Bootstrap
-from orchestrator.laws.fitting.fit import Fit
-from orchestrator.laws.law import Array
 from orchestrator.laws.planning.plan import FLOPS_PER_PARAMETER_TOKEN, Plan
+
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.bootstrap import Bootstrap
+    from orchestrator.laws.fitting.fit import Fit
+    from orchestrator.laws.law import Array
 
 
 # N* = G (C/6)^(beta/(alpha+beta)), D* = (C/6)/N*, G = (alpha A / (beta B))^(1/(alpha+beta))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.laws.law import Array
+if TYPE_CHECKING:
+    from orchestrator.laws.law import Array
 
 FLOPS_PER_PARAMETER_TOKEN = 6.0
 """C = 6 N D (Kaplan et al. 2020, section 2.1)."""
@@ -40,6 +42,7 @@ class Plan:
 
     @property
     def tokens_per_parameter(self) -> Array:
+        """D*/N*, (m,)."""
         return np.asarray(self.tokens / self.size)
 
 
@@ -83,6 +86,7 @@ def disagreement(plans: list[Plan], flops: float) -> Disagreement:
 
 def plan_from_line(
     method: str,
+    *,
     flops: Array,  # (m,)
     line: Array,  # (2,), log N = line[0] + line[1] (log C - centre)
     draws: Array,  # (R, 2)

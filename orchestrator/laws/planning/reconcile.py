@@ -8,15 +8,19 @@ warm-up too long for small runs and a learning rate not tuned per scale do the r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.laws.fitting.bootstrap import bootstrap
 from orchestrator.laws.fitting.fit import fit
-from orchestrator.laws.fitting.losses import Loss
 from orchestrator.laws.forms.chinchilla import LAW as CHINCHILLA
-from orchestrator.laws.law import Array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestrator.laws.fitting.losses import Loss
+    from orchestrator.laws.law import Array
 
 PEARCE_SONG_OMEGA = 47491.0
 """N_total = N + omega N^(1/3), N without embeddings: fit to the Chinchilla models' shapes."""
@@ -45,6 +49,8 @@ class Runs:
     learning_rate: Array | None = None
 
     def keep(self, mask: NDArray[np.bool_]) -> Runs:
+        """Keep some rows of every column."""
+
         def cut(values: Array | None) -> Array | None:
             return None if values is None else values[mask]
 
@@ -164,7 +170,7 @@ def reconcile(
                 interval=(float(low), float(high)),
                 shift=float(value) - first,
                 runs=kept.size.size,
-            )  # fmt: skip
+            )
         )
     return results
 
@@ -175,9 +181,10 @@ def kaplan_view(
     *,
     omega: float = PEARCE_SONG_OMEGA,
 ) -> tuple[Array, Array]:
-    """What Kaplan's convention sees in a Chinchilla world: N* without embeddings and local exponent.
+    """N* without embeddings and its local exponent: what Kaplan sees in a Chinchilla world.
 
-    Minimises L(N + omega N^(1/3), D) over N at C = 6 N D (Pearce & Song 2024, section 3), (m,) each.
+    Minimises L(N + omega N^(1/3), D) over N at C = 6 N D (Pearce & Song 2024, section 3); (m,)
+    each.
     The local exponent tends to the true one as budgets grow.
     """
     _, a, b, alpha, beta = theta

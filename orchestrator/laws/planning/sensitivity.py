@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.laws.fitting.fit import Fit, fit
-from orchestrator.laws.fitting.losses import Loss
-from orchestrator.laws.law import Array, Law
 from orchestrator.laws.planning.parametric import tokens_per_parameter
+
+if TYPE_CHECKING:
+    from orchestrator.laws.fitting.losses import Loss
+    from orchestrator.laws.law import Array, Law
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def fitted(used):
 @pytest.fixture(scope="module")
 def resampled(fitted, used, points):
     """The published bootstrap: 4,000 draws of the 240 rows by the legacy generator, seed 42."""
-    state = np.random.RandomState(42)  # noqa: NPY002 - the published draws
+    state = np.random.RandomState(42)
     kept = np.flatnonzero(points.columns["used_in_reference_fit"] == 1)
     draws = np.stack([state.choice(kept, size=240, replace=True) for _ in range(4000)])
     place = np.cumsum(points.columns["used_in_reference_fit"] == 1) - 1

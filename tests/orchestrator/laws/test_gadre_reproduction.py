@@ -60,18 +60,16 @@ def test_relative_error_of_the_loss(table, loss_fit, model, multiple, published)
 
 
 @pytest.mark.parametrize(
-    ("model", "multiple", "published"), [("open_lm_1b", 32, 3.6365), ("open_lm_7b", 1, 0.0464)]
+    ("run", "published"), [(("open_lm_1b", 32), 3.6365), (("open_lm_7b", 1), 0.0464)]
 )
-def test_relative_error_of_the_downstream_error(
-    table, training, loss_fit, model, multiple, published
-):
+def test_relative_error_of_the_downstream_error(table, training, loss_fit, run, published):
     """The error law is fitted on one more run (1.4B, M = 20) and reads the predicted loss."""
     c = table.columns
     rows = [*training, select(table, "open_lm_1b", 1)]
     errors = fit(
         LAWS["gadre_error"], (c["loss_c4_val"][rows],), c["err_avg_subset"][rows], loss=L2()
     )
-    row = select(table, model, multiple)
+    row = select(table, *run)
     loss = loss_fit.predict((c["flops"][[row]], c["tok_mult"][[row]]))
     predicted = errors.predict((loss,))[0]
     truth = c["err_avg_subset"][row]

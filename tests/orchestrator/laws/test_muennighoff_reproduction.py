@@ -1,7 +1,5 @@
 """Muennighoff et al. 2023 (arXiv:2305.16264): the published repetition constant is a local minimum."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 

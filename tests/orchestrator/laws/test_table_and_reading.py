@@ -40,11 +40,10 @@ def refusal(tmp_path, columns, law=LAW, **options):
 
 def test_a_good_table_passes_in_every_format(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     columns = good()
     csv = read_table(write(tmp_path / "runs.csv", columns))
-    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "runs.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "runs.parquet")
     lines = [json.dumps({k: v[i] for k, v in columns.items()}) for i in range(30)]
     (tmp_path / "runs.jsonl").write_text("\n".join(lines))
     for table in (
