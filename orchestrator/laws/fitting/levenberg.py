@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 # Shapes: B problems, n rows, P parameters.
 
+_SMALL_GAIN = 1e-9
+"""Steps that lower the objective by less than this share, three in a row, end a start."""
+_NEAR = 1e-3
+"""Newton steps begin where a step is expected to gain less than this share: close to the end."""
 _NOTHING_LEFT = 1e-28
 """An objective so small is zero up to rounding."""
 
@@ -94,6 +98,7 @@ class _Batch:
         self.steps: Integers = np.zeros(count, dtype=np.int64)
         self.stalls: Integers = np.zeros(count, dtype=np.int64)
         self.fresh: Booleans = np.ones(count, dtype=bool)
+        self.decrement = np.full(count, np.inf)
         self.gradient, self.scale = np.empty((count, width)), np.empty((count, width))
         self.matrix = np.empty((count, width, width))
 
@@ -105,7 +110,7 @@ class _Batch:
         self.damping, self.growth = self.damping[rows], self.growth[rows]
         self.steps, self.stalls, self.fresh = self.steps[rows], self.stalls[rows], self.fresh[rows]
         self.gradient, self.scale = self.gradient[rows], self.scale[rows]
-        self.matrix = self.matrix[rows]
+        self.matrix, self.decrement = self.matrix[rows], self.decrement[rows]
 
     def linearise(self, newton_after: int) -> None:
         """Update gradient and matrix where the point has moved."""
@@ -122,7 +127,8 @@ class _Batch:
         floor = 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300
         self.scale[rows] = np.maximum(diagonal, floor)
         self.matrix[rows] = reweighted
-        late = rows[self.steps[rows] >= newton_after]
+        near = (self.steps >= newton_after) & (self.decrement < _NEAR)
+        late = rows[near[rows]]
         if late.size and not isinstance(loss, L2):
             self.matrix[late] = _newton_matrix(
                 self.problem.select(late), self.z[late], self.residual[late],
@@ -134,7 +140,8 @@ class _Batch:
         low, high = self.problem.low, self.problem.high
         held = ((self.z <= low) & (self.gradient > 0)) | ((self.z >= high) & (self.gradient < 0))
         step, decrement = _solve(self.matrix, self.gradient, self.scale, self.damping, ~held)
-        return step, decrement / np.maximum(self.value, 1e-300)
+        self.decrement = decrement / np.maximum(self.value, 1e-300)
+        return step, self.decrement
 
     def advance(self, step: Array, newton_after: int) -> Booleans:
         """Try a step; return which problems took it, (B,)."""
@@ -155,14 +162,14 @@ class _Batch:
         less = np.maximum(self.damping * shrink, 1e-12)
         self.damping = np.where(better, less, np.maximum(self.damping * self.growth, 1e-6))
         self.growth = np.where(better, 2.0, self.growth * 2.0)
-        tiny = better & (gain < 1e-13 * np.maximum(self.value, 1e-300))
+        tiny = better & (gain < _SMALL_GAIN * np.maximum(self.value, 1e-300))
         self.stalls = np.where(tiny, self.stalls + 1, np.where(better, 0, self.stalls))
         self.z = np.where(better[:, None], trial, self.z)
         self.residual = np.where(better[:, None], residual, self.residual)
         self.jacobian = np.where(better[:, None, None], jacobian, self.jacobian)
         self.value = np.where(better, value, self.value)
         self.steps = self.steps + 1
-        self.fresh = better | (self.steps == newton_after)
+        self.fresh = better
         return np.asarray(better)
 
 
