@@ -26,6 +26,7 @@ from orchestrator.laws.planning.plan import Plan, disagreement
 from orchestrator.laws.planning.reconcile import Runs, reconcile
 from orchestrator.laws.planning.sensitivity import sensitivity
 from orchestrator.laws.reading import ExperimentReader, apply_filter, read_table
+from orchestrator.laws.schedules import fit_to_schedules
 from orchestrator.laws.table import Data, Table, prepare
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ T = TypeVar("T")
 def run_fit(arguments: argparse.Namespace, reader: Reader) -> str:
     """Fit a law; text or JSON."""
     law = _law(arguments)
-    table, data = _data(arguments, law, reader)
+    law, table, data = _data(arguments, law, reader)
     fitted, drawn = _fit(arguments, law, table, data)
     listed = _checklist(arguments, fitted, data)
     if arguments.figures or arguments.html:
@@ -54,7 +55,7 @@ def run_fit(arguments: argparse.Namespace, reader: Reader) -> str:
 def run_predict(arguments: argparse.Namespace, reader: Reader) -> str:
     """Fit a law and predict at new inputs."""
     law = _law(arguments)
-    table, data = _data(arguments, law, reader)
+    law, table, data = _data(arguments, law, reader)
     places = [_pairs(text, "--at") for text in arguments.at]
     for place in places:
         if set(place) != set(law.input_names):
@@ -108,7 +109,7 @@ def run_compare(arguments: argparse.Namespace, reader: Reader) -> str:
 
 def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
     """Plan by every method that the table allows."""
-    table, data = _data(arguments, CHINCHILLA, reader)
+    _, table, data = _data(arguments, CHINCHILLA, reader)
     budgets = np.array(sorted(arguments.flops))
     if not (budgets > 0).all():
         raise UserError(
@@ -244,11 +245,14 @@ def _table(arguments: argparse.Namespace, reader: Reader) -> Table:
     return table
 
 
-def _data(arguments: argparse.Namespace, law: Law, reader: Reader) -> tuple[Table, Data]:
+def _data(arguments: argparse.Namespace, law: Law, reader: Reader) -> tuple[Law, Table, Data]:
     table = _table(arguments, reader)
     names = _pairs_of_names(arguments.columns)
+    law, table = fit_to_schedules(law, table, names)
+    if law.name in {"multi_power", "annealing"}:
+        names = {k: v for k, v in names.items() if k in {*law.input_names, law.output.name}}
     data = prepare(table, law, names=names, scales=_pairs(arguments.scale, "--scale"))
-    return table, data
+    return law, table, data
 
 
 def _clusters(arguments: argparse.Namespace, table: Table) -> Array | None:

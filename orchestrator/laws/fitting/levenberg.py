@@ -143,7 +143,7 @@ class _Batch:
         self.decrement = decrement / np.maximum(self.value, 1e-300)
         return step, self.decrement
 
-    def advance(self, step: Array, newton_after: int) -> Booleans:
+    def advance(self, step: Array) -> Booleans:
         """Try a step; return which problems took it, (B,)."""
         trial = np.clip(self.z + step, self.problem.low, self.problem.high)
         taken = trial - self.z
@@ -218,7 +218,7 @@ def minimise_smooth(
             step = step[going]
             if going.size == 0:
                 break
-        better = batch.advance(step, newton_after)
+        better = batch.advance(step)
         moved[batch.index[better]] = True
     if batch.index.size:
         record(np.arange(batch.index.size), np.full(batch.index.size, np.inf))

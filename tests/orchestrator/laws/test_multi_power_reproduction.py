@@ -5,6 +5,8 @@ import pytest
 
 from orchestrator.laws.fitting.fit import fit
 from orchestrator.laws.fitting.losses import Huber
+from orchestrator.laws.forms import LAWS
+from orchestrator.laws.forms.annealing import areas
 from orchestrator.laws.forms.multi_power import build
 from orchestrator.laws.reading import read_table
 
@@ -115,3 +117,29 @@ def test_blocks_change_the_prediction_by_less_than_a_thousandth():
         exact = build(SCHEDULES[:3]).predict(theta, inputs)
         coarse = build(SCHEDULES[:3], block=64).predict(theta, inputs)
         np.testing.assert_allclose(coarse, exact, atol=1e-3)
+
+
+def test_annealing_law_fits_a_cosine_and_predicts_other_schedules(table):
+    """Tissue et al. 2024: a law fitted on two curves predicts curves of other schedules."""
+
+    def features(curves):
+        s1, s2, loss = [], [], []
+        for curve in curves:
+            _, step, y = rows(table, "100M", [curve])
+            rates = schedule(curve) / 3e-4
+            flat = rates.copy()
+            flat[:2160] = 1.0
+            keep = step > 2500
+            at = step[keep].astype(int)
+            s1.append(areas(rates)[0][at])
+            s2.append(areas(flat)[1][at])
+            loss.append(y[keep])
+        return (np.concatenate(s1), np.concatenate(s2)), np.concatenate(loss)
+
+    inputs, loss = features(["cosine_24000", "constant_24000", "wsdcon_9"])
+    fitted = fit(LAWS["annealing"], inputs, loss, loss=Huber())
+    assert fitted.agreement > 0.9
+    for curve in ("wsd_20000_24000", "wsdld_20000_24000", "wsdcon_3", "wsdcon_18"):
+        new, truth = features([curve])
+        error = np.abs(fitted.predict(new) - truth) / truth
+        assert error.mean() < 0.005, curve
