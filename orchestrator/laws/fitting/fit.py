@@ -191,7 +191,7 @@ def explore(problem: Problem, found: Minimum, loss: Loss) -> Minimum:
     A robust loss whose delta is far below the noise has many shallow minima near its best; starts
     from afar fall into one of them. Results are appended to `found`.
     """
-    best = int(np.argmin(np.where(found.moved, found.objective, np.inf)))
+    best = int(np.argmin(np.where(found.moved | found.converged, found.objective, np.inf)))
     if isinstance(loss, L2) or not np.isfinite(found.objective[best]):
         return found
     z = found.z[best]
@@ -227,7 +227,7 @@ def conclude(
     """
     law = problem.law
     starts = found.objective.size if starts is None else starts
-    value = np.where(found.moved, found.objective, np.inf)
+    value = np.where(found.moved | found.converged, found.objective, np.inf)
     if not np.isfinite(value).any():
         message = (
             f"law {law.name}: none of {starts} starts moved from where it began, so there is "

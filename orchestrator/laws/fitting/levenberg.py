@@ -38,7 +38,7 @@ class Minimum:
     decrement: Array  # (B,), predicted relative gain of one more Newton step, at the end
     iterations: Integers  # (B,)
     converged: Booleans  # (B,)
-    moved: Booleans  # (B,): False if no step was ever accepted
+    moved: Booleans  # (B,): False if no step was ever accepted (fine where it began converged)
 
 
 def _objective(problem: Problem, residual: Array, loss: Loss) -> Array:

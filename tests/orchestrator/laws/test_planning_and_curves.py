@@ -241,3 +241,16 @@ def test_largest_marks_ties_together():
     assert mask.tolist() == [False, False, True, True]
     with pytest.raises(ValueError, match="held out"):
         largest(np.ones(4), 0.25)
+
+
+def test_a_start_that_is_the_optimum_is_a_result():
+    """Variable projection solves a wholly linear law before the first step."""
+    rng = np.random.default_rng(0)
+    law = law_named("regression_mixture:9")
+    mixes = tuple(rng.dirichlet(np.ones(9), 80).T)
+    truth = np.linspace(2.0, 5.0, 9)
+    y = law.predict(truth, mixes) + 0.01 * rng.standard_normal(80)
+    fitted = fit(law, mixes, y, loss=L2(), starts=9)
+    exact = np.linalg.lstsq(np.stack(mixes, axis=1), y, rcond=None)[0]
+    assert fitted.theta == pytest.approx(exact, rel=1e-6)
+    assert fitted.agreement == 1.0

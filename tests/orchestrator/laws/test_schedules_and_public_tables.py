@@ -6,9 +6,10 @@ import pytest
 from orchestrator.errors import UserError
 from orchestrator.laws.fitting.fit import fit
 from orchestrator.laws.fitting.losses import L2
-from orchestrator.laws.forms import LAWS
+from orchestrator.laws.forms import LAWS, law_named
 from orchestrator.laws.forms.observational import capabilities
 from orchestrator.laws.law import Law
+from orchestrator.laws.reading import read_table
 from orchestrator.laws.schedules import fit_to_schedules
 from orchestrator.laws.table import Table, prepare
 
@@ -85,3 +86,22 @@ def test_capabilities_recover_a_planted_component():
     scores[3, 2] = np.nan
     with pytest.raises(ValueError, match="finite"):
         capabilities(scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "small", "large"),
+    [("regression_mixture:17", 0.88, 0.85), ("data_mixing:17", 0.95, 0.97)],
+)
+def test_mixture_laws_of_tiny_runs_rank_mixtures_of_large_ones(name, small, large):
+    """Liu et al. 2024: fitted on 512 runs of 1M parameters, asked about runs of 1B."""
+    law = law_named(name)
+    folder = "tests/data/laws/regmix2024"
+    train = prepare(read_table(f"{folder}/train_mixture_1m.csv"), law)
+    fitted = fit(law, train.inputs, train.target, loss=L2(), starts=9)
+    assert fitted.agreement > 0.5
+    for split, least in (("test_mixture_1m", small), ("test_mixture_1B", large)):
+        test = prepare(read_table(f"{folder}/{split}.csv"), law)
+        predicted, truth = (
+            np.argsort(np.argsort(v)) for v in (fitted.predict(test.inputs), test.target)
+        )
+        assert np.corrcoef(predicted, truth)[0, 1] > least
