@@ -54,7 +54,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     plan.add_argument("--bootstrap", type=int, default=1000, metavar="R")
     _add_loss(plan)
-    _add_outputs(plan, bootstrap=False)
+    _add_outputs(plan)
 
     reconcile = commands.add_parser(
         "reconcile", help="Kaplan against Chinchilla: which convention moves the exponent"
@@ -96,8 +96,7 @@ def _add_loss(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delta", type=float, default=1e-3, help="of the Huber loss")
 
 
-def _add_outputs(parser: argparse.ArgumentParser, *, bootstrap: bool = True) -> None:
-    del bootstrap
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--figures", metavar="DIR", help="write figures there")
     parser.add_argument("--format", choices=["png", "svg"], default="svg")
