@@ -48,10 +48,12 @@ __global__ void __launch_bounds__(kBucketThreads) bucket_sums(
       sums[2] += delta * delta;
     }
   }
+#pragma unroll
   for (int k = 0; k < 3; ++k) shared[k][threadIdx.x] = sums[k];
   __syncthreads();
   if (slice != 0 || bucket >= buckets) return;
   float* out[3] = {signed_out, absolute_out, squared_out};
+#pragma unroll
   for (int k = 0; k < 3; ++k) {
     double total = 0.0;
     for (int i = 0; i < slices; ++i) total += shared[k][i * width + threadIdx.x];
