@@ -71,50 +71,12 @@ __device__ __forceinline__ void copy_row_part(
   const int column = part * kVector;
   if (vectors) {
     const bool inside = there && column < width;
-    const uint32_t address = static_cast<uint32_t>(__cvta_generic_to_shared(to + column));
-    const int bytes = inside ? 16 : 0;
-    asm volatile(
-        "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address),
-        "l"(inside ? from + column : from), "r"(bytes)
-        : "memory");
+    copy16(to + column, inside ? from + column : from, inside);
   } else {
 #pragma unroll
     for (int i = 0; i < kVector; ++i) {
       to[column + i] = there && column + i < width ? from[column + i] : T(0.0f);
     }
-  }
-}
-
-__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int Pending>
-__device__ __forceinline__ void await_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
-}
-
-__device__ __forceinline__ void load_matrices(uint32_t (&r)[4], const void* row) {
-  const uint32_t address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
-  asm volatile(
-      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-      : "r"(address)
-      : "memory");
-}
-
-template <typename T>
-__device__ __forceinline__ void multiply(
-    float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  if constexpr (std::is_same_v<T, __half>) {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  } else {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
   }
 }
 
@@ -166,7 +128,7 @@ template <typename T, int Width>
 __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(
     AttentionShape s, const T* __restrict__ queries, const T* __restrict__ keys, bool vectors,
     AttentionOutput output) {
-  extern __shared__ __align__(16) unsigned char memory[];
+  MASGA_DYNAMIC_SHARED(memory);
   constexpr int pitch = kPitch<T, Width>, kParts = Width / Loaded<T>::kCount;
   T* const q_tile = reinterpret_cast<T*>(memory);
   T* const k_tiles = q_tile + kAttentionRows * pitch;
@@ -190,10 +152,10 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(
   __shared__ int most[kAttentionWarps];
   int limit = s.causal ? static_cast<int>(max(rows[0], rows[1])) + 1 : static_cast<int>(s.tokens);
   for (int distance = 16; distance > 0; distance /= 2) {
-    limit = max(limit, __shfl_xor_sync(0xffffffffu, limit, distance));
+    limit = max(limit, shuffle_xor(limit, distance));
   }
   if (lane == 0) most[warp] = limit;
-  __syncthreads();
+  sync_block();
   for (int w = 0; w < kAttentionWarps; ++w) limit = max(limit, most[w]);
 
   const auto copy_keys = [&](int64_t start, T* to) {
@@ -231,7 +193,7 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(
       commit_copies();
       await_copies<0>();
     }
-    __syncthreads();
+    sync_block();
     float scores[kKeyTiles][4] = {};
     tile_scores<T, Width>(scores, q_tile + warp * 16 * pitch, tile, lane);
 #pragma unroll
@@ -252,8 +214,8 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(
           if (key == row - 1) state[h].previous = score;
         }
       }
-      largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, 1));
-      largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, 2));
+      largest = fmaxf(largest, shuffle_xor(largest, 1));
+      largest = fmaxf(largest, shuffle_xor(largest, 2));
       state[h].raise(largest);
 #pragma unroll
       for (int n = 0; n < kKeyTiles; ++n) {
@@ -261,7 +223,7 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(
         state[h].add(scores[n][2 * h + 1]);
       }
     }
-    __syncthreads();  // before the next copy overwrites this tile
+    sync_block();  // before the next copy overwrites this tile
   }
 
 #pragma unroll
@@ -269,11 +231,11 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(
     OnlineRow& r = state[h];
 #pragma unroll
     for (int distance = 1; distance <= 2; distance *= 2) {
-      r.l += __shfl_xor_sync(0xffffffffu, r.l, distance);
-      r.u += __shfl_xor_sync(0xffffffffu, r.u, distance);
-      r.w += __shfl_xor_sync(0xffffffffu, r.w, distance);
-      r.sink = fmaxf(r.sink, __shfl_xor_sync(0xffffffffu, r.sink, distance));
-      r.previous = fmaxf(r.previous, __shfl_xor_sync(0xffffffffu, r.previous, distance));
+      r.l += shuffle_xor(r.l, distance);
+      r.u += shuffle_xor(r.u, distance);
+      r.w += shuffle_xor(r.w, distance);
+      r.sink = fmaxf(r.sink, shuffle_xor(r.sink, distance));
+      r.previous = fmaxf(r.previous, shuffle_xor(r.previous, distance));
     }
     const int64_t i = first + warp * 16 + lane / 4 + 8 * h;
     if (i >= s.rows || lane % 4 != 0) continue;

@@ -5,6 +5,9 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
+#include <type_traits>
+
+#include "masga/cuda/machine.cuh"
 
 namespace masga::cuda {
 
@@ -22,7 +25,7 @@ __device__ __forceinline__ float to_float(__half v) { return __half2float(v); }
 // Read once, never again: keep it out of the first-level cache.
 template <typename T>
 __device__ __forceinline__ Loaded<T> load16(const T* p) {
-  return {__ldcs(reinterpret_cast<const uint4*>(p))};
+  return {load_streaming(reinterpret_cast<const uint4*>(p))};
 }
 
 template <typename T>

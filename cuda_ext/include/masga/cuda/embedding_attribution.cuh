@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kBucketThreads) bucket_sums(
   }
 #pragma unroll
   for (int k = 0; k < 3; ++k) shared[k][threadIdx.x] = sums[k];
-  __syncthreads();
+  sync_block();
   if (slice != 0 || bucket >= buckets) return;
   float* out[3] = {signed_out, absolute_out, squared_out};
 #pragma unroll

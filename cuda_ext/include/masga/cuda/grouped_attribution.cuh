@@ -42,7 +42,7 @@ template <int Lanes, typename A>
 __device__ __forceinline__ A lane_sum(A v) {
 #pragma unroll
   for (int distance = Lanes / 2; distance > 0; distance /= 2) {
-    v += __shfl_xor_sync(0xffffffffu, v, distance);
+    v += shuffle_xor(v, distance);
   }
   return v;
 }
@@ -58,7 +58,7 @@ __device__ __forceinline__ void block_sums(const A (&sums)[3][Count], bool owns,
 #pragma unroll
     for (int i = 0; i < Count; ++i) shared[k][i][warp][lane] = sums[k][i];
   }
-  __syncthreads();
+  sync_block();
   if (warp != 0 || !owns) return;
 #pragma unroll
   for (int k = 0; k < 3; ++k) {
@@ -225,11 +225,12 @@ __global__ void attribution_finish(
   double total = 0.0;
   for (int64_t c = 0; c < chunks; ++c) total += p[c * 3 * groups];
   const int64_t at = b * output.row_stride + group * output.group_stride;
+  void* const to = statistic == 0 ? output.out[0] : statistic == 1 ? output.out[1] : output.out[2];
   if (output.is_double) {
-    double* out = static_cast<double*>(output.out[statistic]) + at;
+    double* out = static_cast<double*>(to) + at;
     *out = output.accumulate ? *out + total : total;
   } else {
-    float* out = static_cast<float*>(output.out[statistic]) + at;
+    float* out = static_cast<float*>(to) + at;
     *out = static_cast<float>(output.accumulate ? *out + total : total);
   }
 }
