@@ -128,13 +128,21 @@ def _accelerator() -> Finding:
 
 
 def _extension() -> Finding:
-    name = "compiled operators"
-    try:
-        status = importlib.import_module("cuda_ext").status()
-    except (ImportError, OSError, AttributeError) as error:
-        remedy = "The PyTorch reference runs instead; install masga anew to build them."
-        return Finding(name=name, state="degraded", found=str(error), remedy=remedy, required=False)
-    return Finding(name=name, state="ok", found=str(status), required=False)
+    from cuda_ext import status  # noqa: PLC0415 - torch
+
+    kernels = status()
+    found = [f"CPU: {kernels.cpu_level}" if kernels.cpu.loaded else f"CPU: {kernels.cpu.reason}"]
+    found.append("CUDA: loaded" if kernels.cuda.loaded else f"CUDA: {kernels.cuda.reason}")
+    return Finding(
+        name="compiled operators",
+        state="ok" if kernels.cpu.loaded else "degraded",
+        found="; ".join(found),
+        remedy=""
+        if kernels.cpu.loaded
+        else "The PyTorch references run instead, more slowly. Install a C++ compiler, then "
+        "pip install --no-build-isolation -e . (or make, in the source directory).",
+        required=False,
+    )
 
 
 def _ray() -> Finding:

@@ -77,14 +77,20 @@ class Mailbox:
             self._changed.notify_all()
 
     async def lease(
-        self, worker: int, resident: Sequence[StateKey], *, wait: bool
+        self, worker: int, incarnation: str, resident: Sequence[StateKey], *, wait: bool
     ) -> Lease | Closed | None:
-        """Hand out the next task, waiting for one if asked to."""
+        """Hand out the next task, waiting for one if asked to.
+
+        A worker may die while it waits here, and its next life come before the task does: what it
+        waited for is not handed to the dead.
+        """
         async with self._changed:
             while wait and not self._waiting and not self._closed:
                 await self._changed.wait()
-            if not self._waiting:
-                return Closed() if self._closed else None
+            if self._closed:
+                return Closed()
+            if not self._waiting or self._incarnation.get(worker) != incarnation:
+                return None
             at_home = set(resident)
             chosen = next((x for x in self._waiting if x.task.source in at_home), self._waiting[0])
             self._waiting.remove(chosen)

@@ -105,7 +105,9 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         reports: list[Reported | Assessed] = []
         while not (reports and self._asynchronous):
             lease = ray.get(
-                self._mailbox.lease.remote(self._number, host.resident, wait=not reports)
+                self._mailbox.lease.remote(
+                    self._number, self._incarnation, host.resident, wait=not reports
+                )
             )
             if isinstance(lease, Closed):
                 return {"done": True, "reports": []}

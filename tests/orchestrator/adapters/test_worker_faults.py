@@ -220,4 +220,4 @@ def test_a_closed_mailbox_gives_nothing_out(mailbox, rules):
     tasks = Search(rules(), NoJournal()).begin()
     mailbox.post.remote(tasks, frozenset())
     mailbox.close.remote()
-    assert isinstance(mailbox.lease.remote(0, (), wait=True), Closed)
+    assert isinstance(mailbox.lease.remote(0, "a life", (), wait=True), Closed)
