@@ -91,7 +91,7 @@ def _load_one(name: str, not_wanted: str) -> KernelLibrary:
         reason = f"masga_{name}.so was not built" + (f", and {not_wanted}" if not_wanted else "")
     elif not reason:
         try:
-            torch.ops.load_library(path)  # type: ignore[no-untyped-call]
+            torch.ops.load_library(path)
         except OSError as error:
             reason = f"{path} cannot be loaded: {error}"
     return KernelLibrary(name=name, loaded=not reason, path=path, reason=reason)

@@ -14,10 +14,10 @@ from cuda_ext.loading import ensure_loaded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LIBRARY = torch.library.Library("masga", "DEF")  # type: ignore[no-untyped-call]
+_LIBRARY = torch.library.Library("masga", "DEF")
 
 # Under torch.compile the kernels are loaded while tracing, and the call leaves no trace.
-prepare: Callable[[str], None] = torch.compiler.assume_constant_result(ensure_loaded)  # type: ignore[no-untyped-call]
+prepare: Callable[[str], None] = torch.compiler.assume_constant_result(ensure_loaded)
 
 
 def declare(schema: str, *, fake: Callable[..., Any], reference: Callable[..., Any]) -> None:
@@ -29,6 +29,6 @@ def declare(schema: str, *, fake: Callable[..., Any], reference: Callable[..., A
         reference: The plain PyTorch kernel for every device.
     """
     name = schema[: schema.index("(")]
-    _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
-    _LIBRARY.impl(name, reference, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
+    _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+    _LIBRARY.impl(name, reference, "CompositeExplicitAutograd")
     torch.library.register_fake(f"masga::{name}", fake, lib=_LIBRARY)

@@ -31,7 +31,7 @@ inline bool rows_are_dense(const Tensor& t) {
 
 // Can (heads, width) be read as one row?
 inline bool heads_are_joined(const Tensor& t) {
-  return t.dim() == 3 || t.size(2) <= 1 || t.stride(2) == t.size(3);
+  return t.dim() == 3 || t.size(2) <= 1 || t.stride(2) == t.size(3) || t.numel() == 0;
 }
 
 inline AttributionArguments attribution_arguments(Tensor x, Tensor grad, int64_t group_size) {

@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "attention_arguments.h"
-#include "cpu_element.h"
+#include "element_of.h"
 #include "masga/cpu/kernels.h"
 
 namespace masga {

@@ -3,7 +3,7 @@
 #include <tuple>
 
 #include "attribution_arguments.h"
-#include "cpu_element.h"
+#include "element_of.h"
 #include "masga/cpu/kernels.h"
 
 namespace masga {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "attribution_arguments.h"
-#include "cpu_element.h"
+#include "element_of.h"
 #include "masga/cpu/kernels.h"
 
 namespace masga {

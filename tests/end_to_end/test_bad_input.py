@@ -69,42 +69,43 @@ def test_what_is_right_would_be_launched(run_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "parts"),
+    ("changes", "where", "law", "remedy"),
     [
-        ({"population": {"membrs": 4}}, ("population.membrs", "the keys here", "`members`?")),
-        ({"population": {"members": "four"}}, ("population.members", "whole number", "Check")),
-        ({"population": {"members": 0}}, ("population.members", "members >= 1", "Write")),
-        ({"training": {"dtype": "bfloat16"}}, ("training.dtype", "on a CPU", "float32")),
-        ({"budget": {"tokens": 100}}, ("budget.tokens", "one interval of every", "Raise")),
-        ({"selection": {"policy": "trunc"}}, ("selection.policy", "truncation", "Choose")),
-        ({"fitness": {"horizon": "presentt"}}, ("fitness.horizon", "power_law", "`present`?")),
-        ({"proposers": [{"proposer": "muttation"}]}, ("proposers[0].proposer", "m", "`mutation`?")),
-        ({"proposers": [{"proposer": "optuna", "sampler": "TPE"}]}, ("proposers[0]", "'TPE'", "TPESampler")),
+        ({"population": {"membrs": 4}}, "population.membrs", "the keys here", "`members`?"),
+        ({"population": {"members": "four"}}, "population.members", "whole number", "Check"),
+        ({"population": {"members": 0}}, "population.members", "members >= 1", "Write"),
+        ({"training": {"dtype": "bfloat16"}}, "training.dtype", "on a CPU", "float32"),
+        ({"budget": {"tokens": 100}}, "budget.tokens", "one interval of every", "Raise"),
+        ({"selection": {"policy": "trunc"}}, "selection.policy", "truncation", "Choose"),
+        ({"fitness": {"horizon": "presentt"}}, "fitness.horizon", "power_law", "`present`?"),
+        ({"proposers": [{"proposer": "muttation"}]}, "proposers[0].proposer", "m", "`mutation`?"),
+        ({"proposers": [{"proposer": "optuna", "sampler": "TPE"}]}, "proposers[0]", "'TPE'", "TPESampler"),
         (
             {"proposers": [{"proposer": "nevergrad", "optimizer": "NGOp"}]},
-            ("proposers[0]", "NGOp", "NGOpt"),
+            "proposers[0]", "NGOp", "NGOpt",
         ),
-        ({"space": {"name": "gptt"}}, ("space.name", "a space is 'gpt'", "Correct")),
-        ({"space": {"name": "none.py:SPACE"}}, ("space.name", "exists", "Correct")),
-        ({"space": {"genes": {"d_modell": 64}}}, ("space.genes.d_modell", "d_model", "Correct")),
-        ({"space": {"genes": {"d_model": {"integer": [64, 32]}}}}, ("space.genes.d_model", "low <= high", "Order")),
-        ({"space": {"genes": {"activation": "tanh"}}}, ("space.genes.activation", "gelu", "Give")),
-        ({"space": {"genes": {"num_heads": 4, "num_kv_heads": 3}}}, ("space.genes", "divides", "Widen")),
-        ({"space": {"limits": {"parameters": 100}}}, ("space.limits", "12,640 parameters", "Raise")),
-        ({"space": {"limits": {"flops_per_token": 9}}}, ("space.limits", "FLOPs per token", "Raise")),
-        ({"space": {"limits": {"memory": 1000}}}, ("space.limits", "peak of", "Raise")),
-        ({"training": {"evaluation_batches": 2000}}, ("training.evaluation_batches", "2000 x 4", "Use more")),
-        ({"training": {"heldout_batches": 2000}}, ("training.heldout_batches", "heldout split", "Use more")),
-        ({"training": {"evaluation_sequences": 900}}, ("training.evaluation_sequences", "game split", "Use more")),
+        ({"space": {"name": "gptt"}}, "space.name", "a space is 'gpt'", "Correct"),
+        ({"space": {"name": "none.py:SPACE"}}, "space.name", "exists", "Correct"),
+        ({"space": {"genes": {"d_modell": 64}}}, "space.genes.d_modell", "d_model", "Correct"),
+        ({"space": {"genes": {"d_model": {"integer": [64, 32]}}}}, "space.genes.d_model", "low <= high", "Order"),
+        ({"space": {"genes": {"activation": "tanh"}}}, "space.genes.activation", "gelu", "Give"),
+        ({"space": {"genes": {"num_heads": 4, "num_kv_heads": 3}}}, "space.genes", "divides", "Widen"),
+        ({"space": {"limits": {"parameters": 100}}}, "space.limits", "12,640 parameters", "Raise"),
+        ({"space": {"limits": {"flops_per_token": 9}}}, "space.limits", "FLOPs per token", "Raise"),
+        ({"space": {"limits": {"memory": 1000}}}, "space.limits", "peak of", "Raise"),
+        ({"training": {"evaluation_batches": 2000}}, "training.evaluation_batches", "2000 x 4", "Use more"),
+        ({"training": {"heldout_batches": 2000}}, "training.heldout_batches", "heldout split", "Use more"),
+        ({"training": {"evaluation_sequences": 900}}, "training.evaluation_sequences", "game split", "Use more"),
         (
             {"population": {"interval_tokens": 512_000}, "budget": {"tokens": 9_000_000}},
-            ("population.interval_tokens", "one batch of 512000", "Use more text"),
+            "population.interval_tokens", "one batch of 512000", "Use more text",
         ),
-        ({"corpus": {"sources": ["wiki_vitel"]}}, ("corpus.sources[0]", "wiki_vital", "Take one")),
+        ({"corpus": {"sources": ["wiki_vitel"]}}, "corpus.sources[0]", "wiki_vital", "Take one"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line_law_and_remedy(told, tmp_path, changes, parts):
-    where, law, remedy = parts
+def test_a_mistake_is_told_with_its_line_law_and_remedy(  # noqa: PLR0917 - parameters of one table
+    told, tmp_path, changes, where, law, remedy
+):
     error = told(**changes)
     assert error.startswith(f"masga: {tmp_path / 'run.yaml'}:")
     assert f": {where}: " in error

@@ -127,7 +127,23 @@ MASGA_INLINE void fold(
   }
 }
 
-// Groups at least one vector wide, in tiles of kLanes groups, then of four, then of one, by
+// One row after another, one group after another: for groups so wide that adding across lanes is little.
+template <typename T>
+void attribution_broad(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
+  for (int64_t t = 0; t < tokens; ++t, x += x_step, grad += g_step) {
+    for (int64_t g = 0; g < groups; ++g) {
+      const double delta =
+          sum(group_products(x + g * group_size, grad + g * group_size, group_size));
+      signed_sum[g] += delta;
+      absolute_sum[g] += delta < 0 ? -delta : delta;
+      squared_sum[g] += delta * delta;
+    }
+  }
+}
+
+// Groups of one vector up to sixteen, in tiles of kLanes groups, then of four, then of one, by
 // as many tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
 template <typename T>
 void attribution_wide(
@@ -176,66 +192,9 @@ void attribution_wide(
     }
     if (end == tokens) break;
   }
-  for (x += t * x_step, grad += t * g_step; t < tokens; ++t, x += x_step, grad += g_step) {
-    for (int64_t g = 0; g < groups; ++g) {
-      const double delta =
-          sum(group_products(x + g * group_size, grad + g * group_size, group_size));
-      signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
-      squared_sum[g] += delta * delta;
-    }
-  }
-}
-
-// Groups narrower than a vector that divide it: every lane of a group carries the group's delta.
-template <int Size, typename T>
-void attribution_narrow(
-    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
-    double* signed_sum, double* absolute_sum, double* squared_sum) {
-  constexpr int kRows = 8;
-  const int64_t columns = groups * Size;
-  const int64_t whole = columns - columns % kLanes;
-  alignas(64) float acc[3][kBlockColumns];
-  for (int64_t start = 0; start < tokens; start += kFoldTokens) {
-    const int64_t end = start + kFoldTokens < tokens ? start + kFoldTokens : tokens;
-    for (int64_t i = 0; i < whole; i += kLanes) {
-      for (auto& row : acc) store(row + i, Vec{});
-    }
-    int64_t t = start;
-    for (; t + kRows <= end; t += kRows) {
-      const T* xr = x + t * x_step;
-      const T* gr = grad + t * g_step;
-      for (int64_t i = 0; i < whole; i += kLanes) {
-        Vec s = load(acc[0] + i), a = load(acc[1] + i), q = load(acc[2] + i);
-        for (int r = 0; r < kRows; ++r) {
-          const Vec delta = run_sum<Size>(load(xr + r * x_step + i) * load(gr + r * g_step + i));
-          s += delta;
-          a += absolute(delta);
-          q += delta * delta;
-        }
-        store(acc[0] + i, s);
-        store(acc[1] + i, a);
-        store(acc[2] + i, q);
-      }
-    }
-    for (; t < end; ++t) {
-      for (int64_t i = 0; i < whole; i += kLanes) {
-        const Vec delta = run_sum<Size>(load(x + t * x_step + i) * load(grad + t * g_step + i));
-        store(acc[0] + i, load(acc[0] + i) + delta);
-        store(acc[1] + i, load(acc[1] + i) + absolute(delta));
-        store(acc[2] + i, load(acc[2] + i) + delta * delta);
-      }
-    }
-    for (int64_t g = 0; g < whole / Size; ++g) {
-      signed_sum[g] += acc[0][g * Size];
-      absolute_sum[g] += acc[1][g * Size];
-      squared_sum[g] += acc[2][g * Size];
-    }
-  }
-  const int64_t done = whole / Size;
-  attribution_exact(
-      x + whole, grad + whole, x_step, g_step, tokens, groups - done, Size, signed_sum + done,
-      absolute_sum + done, squared_sum + done);
+  attribution_broad(
+      x + t * x_step, grad + t * g_step, x_step, g_step, tokens - t, groups, group_size, signed_sum,
+      absolute_sum, squared_sum);
 }
 
 // Every other small group: products by vector into a row that stays in cache, then sums by group.
@@ -258,6 +217,55 @@ void attribution_odd(
       squared_sum[g] += static_cast<double>(delta) * delta;
     }
   }
+}
+
+// Groups narrower than a vector that divide it. Size vectors are merged into one that holds the deltas
+// of kLanes groups: lane l is group l / Size of vector l % Size. Rows go one by one, as memory streams
+// best, but four at a time for single channels, to touch their many sums less often.
+template <int Size, typename T>
+void attribution_narrow(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    double* signed_sum, double* absolute_sum, double* squared_sum) {
+  constexpr int kColumns = Size * kLanes;
+  constexpr int kRows = Size == 1 ? 4 : 1;
+  constexpr int64_t kFold = Size == 1 ? 4 * kFoldTokens : kFoldTokens;  // many sums: fold seldom
+  const int64_t whole = groups - groups % kLanes;
+  LaneSums lanes[kBlockColumns / kColumns + 1];
+  for (int64_t t = 0; whole != 0 && t < tokens;) {
+    const int64_t end = t + kFold < tokens ? t + kFold : tokens;
+    for (int64_t i = 0; i < whole / kLanes; ++i) lanes[i] = LaneSums{};
+    while (t < end) {
+      const int rows = t + kRows <= end ? kRows : 1;
+      const T* xt = x + t * x_step;
+      const T* gt = grad + t * g_step;
+      for (int64_t i = 0; i < whole / kLanes; ++i) {
+        LaneSums sums = lanes[i];
+        for (int r = 0; r < rows; ++r) {
+          Vec products[Size];
+          for (int v = 0; v < Size; ++v) {
+            const int64_t at = i * kColumns + v * kLanes;
+            products[v] = load(xt + r * x_step + at) * load(gt + r * g_step + at);
+          }
+          sums.add(merge_all<Size>(products));
+        }
+        lanes[i] = sums;
+      }
+      t += rows;
+    }
+    for (int64_t i = 0; i < whole / kLanes; ++i) {
+      const auto unmerge = [i](const Vec& lane, double* sums) {
+        for (int l = 0; l < kLanes; ++l) {
+          sums[i * kLanes + l % Size * (kLanes / Size) + l / Size] += lane[l];
+        }
+      };
+      unmerge(lanes[i].signed_sum, signed_sum);
+      unmerge(lanes[i].absolute_sum, absolute_sum);
+      unmerge(lanes[i].squared_sum, squared_sum);
+    }
+  }
+  attribution_odd(
+      x + whole * Size, grad + whole * Size, x_step, g_step, tokens, groups - whole, Size,
+      signed_sum + whole, absolute_sum + whole, squared_sum + whole);
 }
 
 // Write the partial sums of one cut. partials is (batch, chunks, 3, groups) and need not be cleared.
@@ -291,16 +299,20 @@ void attribution_task(
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (exact) {
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
+  } else if (n >= 16 * kLanes) {
+    attribution_broad(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (n >= kLanes) {
     attribution_wide(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (n == 1) {
     attribution_narrow<1>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
   } else if (n == 2) {
     attribution_narrow<2>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
-  } else if (n == 4) {
-    attribution_narrow<4>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
-  } else if (n == 8) {
-    attribution_narrow<8>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 4 && kLanes > 4) {
+    attribution_narrow<(kLanes > 4 ? 4 : 1)>(
+        x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 8 && kLanes > 8) {
+    attribution_narrow<(kLanes > 8 ? 8 : 1)>(
+        x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
   } else {
     attribution_odd(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   }

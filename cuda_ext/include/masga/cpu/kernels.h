@@ -4,11 +4,10 @@
 #include <cstdint>
 
 #include "masga/attention_statistics.h"
+#include "masga/element.h"
 #include "masga/grouped_attribution.h"
 
 namespace masga {
-
-enum class Element : int { kFloat32, kBFloat16, kFloat16, kFloat64 };
 
 // How grouped attribution is cut: depends on the shape alone.
 struct AttributionCut {

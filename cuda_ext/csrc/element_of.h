@@ -4,7 +4,7 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 
-#include "masga/cpu/kernels.h"
+#include "masga/element.h"
 
 namespace masga {
 

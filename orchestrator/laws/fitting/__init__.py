@@ -1,0 +1,1 @@
+"""Fits: losses, starts, the batched optimizer, identifiability and the bootstrap."""

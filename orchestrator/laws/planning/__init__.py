@@ -1,0 +1,1 @@
+"""Compute-optimal planning three ways, ladders, and how far to trust them."""
