@@ -19,7 +19,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 @dataclass(slots=True)
 class Interruption:
-    """Which signal interrupted a command; the exception cannot say so: Tune raises one of its own."""
+    """Which signal interrupted a command; the exception cannot say: Tune raises one of its own."""
 
     number: int = signal.SIGINT
 

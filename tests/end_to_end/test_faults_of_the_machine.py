@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator import cli
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import encode
 
@@ -21,16 +22,17 @@ def lasting(directory):
     return [encode(event)[:2] for event in read_log(directory / LOG_NAME)[0]]
 
 
-def ray_directories():
-    return set(Path(tempfile.gettempdir()).glob("masga-ray-*"))
-
-
 @pytest.fixture
-def nothing_left():
-    """Check that neither processes of ours nor directories of Ray stay behind."""
-    before = ray_directories()
+def nothing_left(environment, cache, monkeypatch):
+    """Check that none of our temporary files and directories stays behind."""
+    temporary = Path(tempfile.mkdtemp(prefix="masga"))  # short: Ray's sockets lie in it
+    monkeypatch.setenv("MASGA_CACHE", str(cache))
+    monkeypatch.setitem(environment, "TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     yield
-    assert ray_directories() <= before
+    left = [path.name for path in temporary.glob("masga-*")]
+    shutil.rmtree(temporary)
+    assert left == []
 
 
 def mounted(size, place, *, again=False):
@@ -65,7 +67,7 @@ def test_a_full_disk_under_the_workers_loses_nothing(
 
 
 def test_sigterm_ends_everything_and_leaves_a_search_that_resumes(
-    run_file, start, masga, tmp_path, nothing_left
+    run_file, start, tmp_path, capsys, nothing_left
 ):
     path = run_file(budget={"tokens": 4_000_000})
     process = start("search", path, "--output", "terminated")
@@ -76,9 +78,8 @@ def test_sigterm_ends_everything_and_leaves_a_search_that_resumes(
     ):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    second = masga("resume", directory)  # while the first one runs
-    assert second.returncode == 2
-    assert "one process writes a search" in second.stderr
+    assert cli.main(["resume", str(directory)]) == 2  # while the first one runs
+    assert "one process writes a search" in capsys.readouterr().err
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
@@ -88,16 +89,15 @@ def test_sigterm_ends_everything_and_leaves_a_search_that_resumes(
     assert alive == []
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1:{closed}", "localhost:{closed}", "ray://127.0.0.1:{closed}"]
-)
-def test_an_address_that_does_not_answer(run_file, masga, tmp_path, address, nothing_left):
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_that_does_not_answer(run_file, tmp_path, capsys, scheme):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         closed = probe.getsockname()[1]
-    path = run_file(resources={"address": address.format(closed=closed)})
-    result = masga("search", path, "--output", "lonely")
-    assert result.returncode == 2
-    assert "a Ray cluster answers at this address, but got Connection refused" in result.stderr
-    assert result.stderr.count("\n") == 1
+    path = run_file(resources={"address": f"{scheme}127.0.0.1:{closed}"})
+    assert cli.main(["search", str(path), "--output", str(tmp_path / "lonely")]) == 2
+    error = capsys.readouterr().err
+    assert "a Ray cluster answers at this address, but got Connection refused" in error
+    assert error.count("\n") == 1
     assert not list((tmp_path / "lonely").iterdir())
