@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands import doctor, laws, resume, schema, search
 from orchestrator.commands.failures import exit_code
-from orchestrator.commands.signals import code_of, ending_signals_raised
+from orchestrator.commands.signals import INTERRUPTED, interrupted_by_ending_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,14 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has said what was wrong, or printed help
         return stop.code if isinstance(stop.code, int) else 2
     run: Callable[[argparse.Namespace], int] = arguments.run
-    try:
-        with ending_signals_raised():
-            return run(arguments)
-    except KeyboardInterrupt as stop:
-        print("masga: stopped", file=sys.stderr)
-        return code_of(stop)
-    except Exception as error:  # noqa: BLE001 - the outermost handler: every failure is told and coded
-        return exit_code(error)
+    with interrupted_by_ending_signals() as interruption:
+        try:
+            code = run(arguments)
+        except KeyboardInterrupt:
+            print("masga: stopped", file=sys.stderr)
+            code = INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the outermost handler: every failure is told and coded
+            code = exit_code(error)
+    return interruption.exit_code if code == INTERRUPTED else code
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
 
+SCRATCH = "masga-ray-"
+"""Prefix of the directories of clusters that we start: then the driver's process number."""
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -60,7 +62,8 @@ def ray_cluster(
                 raise _no_answer(address, str(error).splitlines()[0]) from error
         else:
             # A short path of our own: Ray's sockets must fit into 107 bytes, and we clean it up.
-            directory = Path(tempfile.mkdtemp(prefix="masga-ray-"))
+            _sweep(Path(tempfile.gettempdir()))
+            directory = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
             with _our_sigterm():
                 ray.init(
                     address="local",
@@ -87,6 +90,14 @@ def _our_sigterm() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread() and ours != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, ours)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what searches that were killed could not remove themselves."""
+    for scratch in directory.glob(f"{SCRATCH}*-*"):
+        owner = scratch.name.removeprefix(SCRATCH).split("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _knock(address: str) -> None:

@@ -67,7 +67,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     """Pulls tasks from the mailbox; each `step` returns the reports of those it has done.
 
     What only the user can mend (a full disk, a damaged file) would be met again by every worker:
-    instead of dying of it, a worker tells it, and the driver ends the search.
+    instead of dying of it, a worker tells it, and finds the mailbox closed by the driver. (Tune
+    shows its scheduler no result of a trial that is done.)
     """
 
     def setup(self, config: dict[str, Any], mailbox: Any = None, setup: Any = None) -> None:
@@ -94,27 +95,29 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         try:
             return self._step()
         except UserError as error:
-            return {"done": True, "reports": [], "error": error}
+            return {"done": False, "reports": [], "error": error}
         except CorpusError as error:
             told = for_user(error, where=error.where)
-            return {"done": True, "reports": [], "error": told}
+            return {"done": False, "reports": [], "error": told}
 
     def _step(self) -> dict[str, Any]:
         ray.get(self._mailbox.begin.remote(self._number, self._incarnation))
-        host = self._host = self._host or self._open()
         reports: list[Reported | Assessed] = []
         while not (reports and self._asynchronous):
+            resident = () if self._host is None else self._host.resident
             lease = ray.get(
                 self._mailbox.lease.remote(
-                    self._number, self._incarnation, host.resident, wait=not reports
+                    self._number, self._incarnation, resident, wait=not reports
                 )
             )
             if isinstance(lease, Closed):
                 return {"done": True, "reports": []}
             if lease is None:
                 break
-            reports.append(self._do(lease, host))
-        host.flush()
+            self._host = self._host or self._open()
+            reports.append(self._do(lease, self._host))
+        if self._host is not None:
+            self._host.flush()
         return {"done": False, "reports": [encode(report) for report in reports]}
 
     def _do(self, lease: Lease, host: MemberHost) -> Reported | Assessed:

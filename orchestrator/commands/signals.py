@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,41 +13,40 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code of a command that was interrupted."""
 
 
-class Terminated(KeyboardInterrupt):
-    """A signal that ends the process.
+@dataclass(slots=True)
+class Interruption:
+    """Which signal interrupted a command; the exception cannot say: Tune raises one of its own."""
 
-    Args:
-        number: The signal.
-    """
+    number: int = signal.SIGINT
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
-
-
-def code_of(stop: KeyboardInterrupt) -> int:
-    """Return the exit code that shells expect: 128 + the number of the signal."""
-    return stop.exit_code if isinstance(stop, Terminated) else 128 + signal.SIGINT
+    @property
+    def exit_code(self) -> int:
+        """The exit code that shells expect: 128 + the number of the signal."""
+        return 128 + self.number
 
 
 @contextlib.contextmanager
-def ending_signals_raised() -> Iterator[None]:
-    """Raise `Terminated` on a signal that would end the process; ignored ones stay ignored."""
+def interrupted_by_ending_signals() -> Iterator[Interruption]:
+    """Raise KeyboardInterrupt on signals that would end the process; ignored ones stay ignored."""
+    interruption = Interruption()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del frame
+        interruption.number = number
+        raise KeyboardInterrupt
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield interruption
         return
     taken = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
     for number in taken:
-        signal.signal(number, _raise)
+        signal.signal(number, interrupt)
     try:
-        yield
+        yield interruption
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise Terminated(number)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.adapters.mlflow_record import MlflowRecord
 from orchestrator.commands.failures import exit_code
-from orchestrator.commands.signals import code_of
+from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, as_text, summary
@@ -47,11 +47,11 @@ def watch(
     again = f"masga resume {shlex.quote(str(directory))}"
     try:
         search((audience,))
-    except KeyboardInterrupt as stop:
+    except KeyboardInterrupt:
         audience.close()
         told = f"stopped; go on with: {again}" if _has_begun(directory) else "stopped at the start"
         print(f"masga: {told}", file=sys.stderr)
-        return code_of(stop)
+        return INTERRUPTED
     except Exception as error:
         audience.close()
         if isinstance(error, UserError):

@@ -3,8 +3,10 @@
 import functools
 import os
 import pydoc_data.topics
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -39,9 +41,16 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def environment(cache):
-    """Environment of the command line under test."""
+    """Environment of the command line under test; what it leaves in /tmp goes with the tests."""
+    scratch = Path(tempfile.mkdtemp(prefix="masga-test-"))  # short: Ray's sockets live in it
     paths = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "MASGA_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(paths)}
+    yield {
+        **os.environ,
+        "MASGA_CACHE": str(cache),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TMPDIR": str(scratch),
+    }
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

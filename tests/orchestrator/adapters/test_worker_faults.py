@@ -100,8 +100,7 @@ def go_on(worker, course):
     """Step a worker until there is nothing left, as Tune does."""
     while not (result := worker.step())["done"]:
         course.deliver(result["reports"], result.get("error"))
-    course.deliver(result["reports"], result.get("error"))
-    return result
+    assert result == {"done": True, "reports": []}
 
 
 class Killed(BaseException):
@@ -169,8 +168,7 @@ def test_what_only_the_user_can_mend_ends_the_search(search, worker, answer, asy
     search.course.deliver(result["reports"], result.get("error"))
     before = search.events()
     host.fault = full
-    result = go_on(worker_of_one, search.course)
-    assert result["error"] is told
+    go_on(worker_of_one, search.course)
     assert search.course.error is told
     assert search.events() == before  # nothing more, and nothing less
     other = worker(FormulaHost(answer), number=1)
@@ -178,9 +176,7 @@ def test_what_only_the_user_can_mend_ends_the_search(search, worker, answer, asy
 
 
 def test_a_corpus_that_is_damaged_on_a_workers_machine_ends_the_search(search, worker, tmp_path):
-    result = worker(None, corpus=tmp_path / "gone").step()
-    assert result["done"]
-    search.course.deliver(result["reports"], result["error"])
+    go_on(worker(None, corpus=tmp_path / "gone"), search.course)
     assert isinstance(search.course.error, UserError)
     assert not isinstance(search.course.error, CorpusError)
     assert "manifest" in str(search.course.error)
