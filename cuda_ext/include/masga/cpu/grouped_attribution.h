@@ -127,7 +127,8 @@ MASGA_INLINE void fold(
   }
 }
 
-// One row after another, one group after another: for groups so wide that adding across lanes is little.
+// One row after another, one group after another: for groups so wide that adding across lanes is little,
+// or too few to fill a tile from one row.
 template <typename T>
 void attribution_broad(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
@@ -299,7 +300,7 @@ void attribution_task(
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (exact) {
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
-  } else if (n >= 16 * kLanes) {
+  } else if (n >= 16 * kLanes || (n >= 4 * kLanes && groups < kLanes)) {
     attribution_broad(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (n >= kLanes) {
     attribution_wide(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
