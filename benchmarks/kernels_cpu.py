@@ -114,9 +114,8 @@ def tap_rows(rounds: int) -> None:
         def tapped() -> None:
             step(Taps.zeros(architecture, batch, torch.device("cpu")))  # noqa: B023
 
-        seconds = measure(
-            {"plain": lambda: step(None), "tapped": tapped}, 4 * rounds, statistics.median
-        )
+        both = {"plain": lambda: step(None), "tapped": tapped}  # noqa: B023
+        seconds = measure(both, 4 * rounds)
         extra = seconds["tapped"] / seconds["plain"] - 1
         print(
             f"| {layers} layers, d_model {d_model}, {batch} x {length} tokens, "

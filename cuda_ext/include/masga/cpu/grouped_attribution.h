@@ -99,7 +99,7 @@ void attribution_exact(
         delta += static_cast<double>(to_float(x[i])) * static_cast<double>(to_float(grad[i]));
       }
       signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
+      absolute_sum[g] += __builtin_fabs(delta);
       squared_sum[g] += delta * delta;
     }
   }
@@ -138,7 +138,7 @@ void attribution_broad(
       const double delta =
           sum(group_products(x + g * group_size, grad + g * group_size, group_size));
       signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
+      absolute_sum[g] += __builtin_fabs(delta);
       squared_sum[g] += delta * delta;
     }
   }
@@ -214,7 +214,7 @@ void attribution_odd(
       float delta = p[0];
       for (int64_t j = 1; j < group_size; ++j) delta += p[j];
       signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
+      absolute_sum[g] += __builtin_fabs(delta);
       squared_sum[g] += static_cast<double>(delta) * delta;
     }
   }
