@@ -10,7 +10,6 @@ many bytes of float32 from one tensor: it is the read bandwidth that PyTorch its
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from typing import TYPE_CHECKING
 
@@ -27,12 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def measure(
-    candidates: dict[str, Callable[[], object]],
-    rounds: int,
-    summary: Callable[[list[float]], float] = min,
-) -> dict[str, float]:
-    """Seconds of each candidate, over rounds in which all take turns."""
+def measure(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Seconds of each candidate's fastest round; all take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for index in range(rounds + 1):
         for name, run in candidates.items():
@@ -40,7 +35,7 @@ def measure(
             run()
             if index > 0:  # the first round warms up
                 seconds[name].append(time.perf_counter() - start)
-    return {name: summary(values) for name, values in seconds.items()}
+    return {name: min(values) for name, values in seconds.items()}
 
 
 def attribution_rows(rounds: int, megabytes: int) -> None:
@@ -119,9 +114,8 @@ def tap_rows(rounds: int) -> None:
         def tapped() -> None:
             step(Taps.zeros(architecture, batch, torch.device("cpu")))  # noqa: B023
 
-        seconds = measure(
-            {"plain": lambda: step(None), "tapped": tapped}, 4 * rounds, statistics.median
-        )
+        both = {"plain": lambda: step(None), "tapped": tapped}  # noqa: B023
+        seconds = measure(both, 4 * rounds)
         extra = seconds["tapped"] / seconds["plain"] - 1
         print(
             f"| {layers} layers, d_model {d_model}, {batch} x {length} tokens, "

@@ -12,13 +12,11 @@ from cuda_ext.reference.grouped_attribution import accumulate_attribution
 
 class _ReferenceTap(torch.autograd.Function):
     @staticmethod
-    def forward(x: Tensor, buffer: Tensor, group_size: int) -> Tensor:  # noqa: ARG004
-        return x.view_as(x)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:  # noqa: ARG004
-        x, ctx.buffer, ctx.group_size = inputs
+    def forward(ctx: Any, x: Tensor, buffer: Tensor, group_size: int) -> Tensor:
         ctx.save_for_backward(x)
+        ctx.buffer = buffer
+        ctx.group_size = group_size
+        return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:

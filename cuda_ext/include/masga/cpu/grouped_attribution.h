@@ -99,7 +99,7 @@ void attribution_exact(
         delta += static_cast<double>(to_float(x[i])) * static_cast<double>(to_float(grad[i]));
       }
       signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
+      absolute_sum[g] += __builtin_fabs(delta);
       squared_sum[g] += delta * delta;
     }
   }
@@ -127,7 +127,8 @@ MASGA_INLINE void fold(
   }
 }
 
-// One row after another, one group after another: for groups so wide that adding across lanes is little.
+// One row after another, one group after another: for groups so wide that adding across lanes is little,
+// or too few to fill a tile from one row.
 template <typename T>
 void attribution_broad(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
@@ -137,7 +138,7 @@ void attribution_broad(
       const double delta =
           sum(group_products(x + g * group_size, grad + g * group_size, group_size));
       signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
+      absolute_sum[g] += __builtin_fabs(delta);
       squared_sum[g] += delta * delta;
     }
   }
@@ -213,7 +214,7 @@ void attribution_odd(
       float delta = p[0];
       for (int64_t j = 1; j < group_size; ++j) delta += p[j];
       signed_sum[g] += delta;
-      absolute_sum[g] += delta < 0 ? -delta : delta;
+      absolute_sum[g] += __builtin_fabs(delta);
       squared_sum[g] += static_cast<double>(delta) * delta;
     }
   }
@@ -299,7 +300,7 @@ void attribution_task(
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (exact) {
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
-  } else if (n >= 16 * kLanes) {
+  } else if (n >= 16 * kLanes || (n >= 4 * kLanes && groups < kLanes)) {
     attribution_broad(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (n >= kLanes) {
     attribution_wide(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
