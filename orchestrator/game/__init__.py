@@ -1,0 +1,1 @@
+"""The game of the components, as pure functions on arrays."""
