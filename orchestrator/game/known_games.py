@@ -80,8 +80,9 @@ def airport_shapley(costs: ArrayLike) -> NDArray[np.float64]:  # (n,) -> (n,)
 def glove(*, left: int, right: int) -> Values:  # (2^(left + right),)
     """Return the glove game (Shapley, Shubik 1969): a pair is worth 1; left gloves come first."""
     members = all_coalitions(left + right)
-    pairs = np.minimum(members[:, :left].sum(axis=1), members[:, left:].sum(axis=1))
-    return pairs.astype(np.float64)
+    left_gloves, right_gloves = members[:, :left].sum(axis=1), members[:, left:].sum(axis=1)
+    pairs: Values = np.minimum(left_gloves, right_gloves).astype(np.float64)
+    return pairs
 
 
 def weighted_majority(weights: ArrayLike, *, quota: float) -> Values:  # (n,) -> (2^n,)
