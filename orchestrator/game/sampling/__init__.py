@@ -1,0 +1,1 @@
+"""Values of games with too many players for a table."""
