@@ -17,7 +17,7 @@ def banzhaf(values: ArrayLike) -> NDArray[np.float64]:
     """Return every player's Banzhaf value: its mean contribution to a random coalition, (n,).
 
     It does not sum to v(all) - v(none); it is the value most robust to noise in v (Wang and Jia
-    2023, theorem 4.3, arXiv:2205.15466).
+    2023, arXiv:2205.15466).
 
     Args:
         values: Value table by bit mask, (2^n,).

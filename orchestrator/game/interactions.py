@@ -4,13 +4,13 @@ All are weighted means of the discrete derivative D_A v(T) = sum_{B <= A} (-1)^{
 
     I(A) = sum_{T without A} p(|T|) D_A v(T)
 
-    Shapley interaction index (Grabisch and Roubens 1999, eq. 5)      p(t) = t!(n-t-a)! / (n-a+1)!
-    Banzhaf interaction index (ibid., eq. 6)                          p(t) = 2^-(n-a)
-    Shapley-Taylor index of the top order k (Sundararajan et al. 2020, eq. 3, arXiv:1902.05622)
+    Shapley interaction index (Grabisch, Roubens 1999)                p(t) = t!(n-t-a)! / (n-a+1)!
+    Banzhaf interaction index (ibid.)                                 p(t) = 2^-(n-a)
+    Shapley-Taylor index of the top order k (Sundararajan et al. 2020, arXiv:1902.05622)
                                                                       p(t) = k / (n C(n-1, t))
 
-k-SII (Bordt and von Luxburg 2023, eq. 7, arXiv:2209.04012) makes Shapley interactions of orders
-1..k add up to v(all) - v(none), as Shapley-Taylor interactions do. Positive: complements;
+k-SII (n-Shapley values; Bordt, von Luxburg 2023, arXiv:2209.04012) makes Shapley interactions of
+orders 1..k add up to v(all) - v(none), as Shapley-Taylor interactions do. Positive: complements;
 negative: substitutes.
 """
 
@@ -105,7 +105,7 @@ def banzhaf_interactions(values: ArrayLike, *, order: int = 2) -> Interactions:
 def shapley_taylor(values: ArrayLike, *, order: int = 2) -> Interactions:
     """Return Shapley-Taylor interactions of all orders 1..order; they sum to v(all) - v(none).
 
-    Below the top order they are the dividends m(S) (Sundararajan et al. 2020, eq. 3).
+    Below the top order they are the dividends m(S) (Sundararajan et al. 2020).
     """
     table, n = _checked(values, order)
     dividends = moebius(table)
@@ -124,7 +124,7 @@ def k_sii(values: ArrayLike, *, order: int = 2) -> Interactions:
     """Return k-SII (n-Shapley) values of all orders 1..order; they sum to v(all) - v(none).
 
     Interactions of larger coalitions are shared among the smaller ones by Bernoulli numbers:
-    Phi(A) = sum_{j=0}^{k-|A|} B_j sum_{T >= A, |T| = |A| + j} I(T)    (Bordt, von Luxburg, eq. 7)
+    Phi(A) = sum_{j=0}^{k-|A|} B_j sum_{T >= A, |T| = |A| + j} I(T)    (Bordt, von Luxburg)
     """
     table, n = _checked(values, order)
     by_order = [shapley_interactions(table, order=a) for a in range(1, order + 1)]

@@ -68,7 +68,7 @@ def airport(costs: ArrayLike) -> Values:  # (n,) -> (2^n,)
 
 
 def airport_shapley(costs: ArrayLike) -> NDArray[np.float64]:  # (n,) -> (n,)
-    """Return its Shapley value: everyone shares each piece of runway that it needs (eq. 3)."""
+    """Return its Shapley value: everyone shares the pieces of runway that it needs."""
     needs = np.asarray(costs, dtype=np.float64)
     order = np.argsort(needs, kind="stable")
     pieces = np.diff(needs[order], prepend=0.0) / np.arange(needs.size, 0, -1)

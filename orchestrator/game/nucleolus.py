@@ -161,6 +161,6 @@ def _polished(
 ) -> NDArray[np.float64]:
     """Solve the equations that the programs found, for x and the excesses together."""
     solution, _, rank, _ = np.linalg.lstsq(system, right, rcond=None)
-    exact: NDArray[np.float64] = solution[: len(allocation)]
+    exact = np.asarray(solution[: len(allocation)], dtype=np.float64)
     agrees = rank == system.shape[1] and np.abs(exact - allocation).max() < 1e-5
     return exact if agrees else allocation

@@ -1,6 +1,6 @@
 """Semivalues: values whose weights depend on the size of a coalition (Dubey, Neyman, Weber 1981).
 
-    phi_k = sum_{S without k} p(|S|) (v(S + k) - v(S)),      sum_s C(n-1, s) p(s) = 1     (eq. 1)
+    phi_k = sum_{S without k} p(|S|) (v(S + k) - v(S)),      sum_s C(n-1, s) p(s) = 1
 
 Shapley's and Banzhaf's value are the two best-known ones.
 """

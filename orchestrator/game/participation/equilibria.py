@@ -1,8 +1,8 @@
 """Pure equilibria of the participation game, an exact potential game (Monderer, Shapley 1996).
 
 A component k that is present earns u_k(S) = v(S) - c_k, one that is absent v(S). What k gains by a
-move is what Phi(S) = v(S) - sum_{k in S} c_k gains (ibid., eq. 2.1): pure equilibria exist (lemma
-2.3) and better replies end in one (lemma 2.5).
+move is what Phi(S) = v(S) - sum_{k in S} c_k gains (ibid., section 2): pure equilibria exist
+(corollary 2.2) and better replies end in one (lemma 2.3).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Banzhaf's value by maximum sample reuse (Wang, Jia 2023, arXiv:2205.15466, section 4.3).
+"""Banzhaf's value by maximum sample reuse (Wang, Jia 2023, arXiv:2205.15466).
 
     phi_k = E[v(S) : k in S] - E[v(S) : k not in S],    S uniform over all coalitions
 

@@ -82,7 +82,7 @@ def test_aggregated_interactions_are_efficient(order):
 
 
 def test_k_sii_of_full_order_is_the_dividends():
-    # Bordt and von Luxburg 2023, section 4: of order n it recovers the game.
+    # Bordt and von Luxburg 2023: of order n it recovers the game.
     v = random_game(5)
     index = module.k_sii(v, order=5)
     assert index.values == pytest.approx(transforms.moebius(v)[index.masks], abs=1e-10)

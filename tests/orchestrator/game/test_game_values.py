@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.game import banzhaf as banzhaf_module
-from orchestrator.game import coalitions, known_games, semivalues, transforms
+from orchestrator.game import banzhaf, coalitions, known_games, semivalues, transforms
 from orchestrator.game.shapley import shapley
-
-banzhaf = banzhaf_module.banzhaf
 
 
 def random_game(n, seed=0):
@@ -110,15 +107,14 @@ def test_shapley_of_the_airport_game_is_published():
 
 def test_power_in_the_european_council_of_1958_is_published():
     # [12; 4, 4, 4, 2, 2, 1]. Shapley-Shubik 14/60 (three times), 9/60 (twice), 0; Banzhaf swings
-    # 10, 10, 10, 6, 6, 0 of 2^5 (Felsenthal and Machover 1998, table 5.3.7).
+    # 10, 10, 10, 6, 6, 0 of 2^5 (Felsenthal and Machover 1998, section 5.3).
     v = known_games.weighted_majority([4, 4, 4, 2, 2, 1], quota=12)
     assert 60 * shapley(v) == pytest.approx([14, 14, 14, 9, 9, 0])
     assert 32 * banzhaf(v) == pytest.approx([10, 10, 10, 6, 6, 0])
 
 
 def test_power_in_the_security_council_is_published():
-    # 15 members, 5 with a veto, 9 votes: 0.1963 and 0.001865 (Shapley, Shubik method as in
-    # Straffin 1993, section 8).
+    # 15 members, 5 with a veto, 9 votes: 0.1963 and 0.001865 (Straffin 1993).
     v = known_games.weighted_majority([7.0] * 5 + [1.0] * 10, quota=39)
     assert shapley(v)[[0, 14]] == pytest.approx([0.19627, 0.001865], abs=5e-6)
 
