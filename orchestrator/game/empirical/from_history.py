@@ -3,7 +3,7 @@
 The potential b'x + x'A x / 2 is fitted to outcomes. On the simplex a quadratic has only
 n (n + 1) / 2 free coefficients; Scheffe's canonical form (1958, section 4) keeps b and the pairs of
 A, with a zero diagonal. Ridge regression (Hoerl, Kennard 1970); the penalty with the least error on
-lineages left out is chosen, and the error bars are those of the matching normal prior (MacKay 1992).
+left-out lineages is chosen, and error bars are those of the matching normal prior (MacKay 1992).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.game.inputs import DegenerateGameWarning, check_bimatrix, scale_of
-from orchestrator.game.normal_form.equilibrium import Equilibrium, regrets
+from orchestrator.game.normal_form.equilibrium import Equilibrium
 from orchestrator.game.normal_form.extreme_equilibria import extreme_equilibria
 from orchestrator.game.normal_form.zero_sum import equalising
 
@@ -60,10 +60,11 @@ def support_enumeration(
             f"strategies first."
         )
     scaled_a, scaled_b = a / scale_of(a), b / scale_of(b)
+    worse = _worse_on(scaled_a), _worse_on(scaled_b.T)
     found: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     degenerate = False
     for size in range(1, min(m, n) + 1):
-        of_size, ties = _of_support_size(scaled_a, scaled_b, size)
+        of_size, ties = _of_support_size(scaled_a, scaled_b, worse, size)
         found += of_size
         degenerate = degenerate or ties
     if degenerate:
@@ -75,21 +76,32 @@ def support_enumeration(
             stacklevel=2,
         )
         return extreme_equilibria(a, b)
-    return tuple(
-        Equilibrium(row=row, column=column, regret=max(regrets(a, b, row, column)))
-        for row, column in found
-    )
+    return tuple(_verified(a, b, row, column) for row, column in found)
+
+
+def _verified(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    row: NDArray[np.float64],
+    column: NDArray[np.float64],
+) -> Equilibrium:
+    of_rows, of_columns = a @ column, row @ b
+    regret = max(of_rows.max() - row @ of_rows, of_columns.max() - of_columns @ column, 0.0)
+    return Equilibrium(row=row, column=column, regret=float(regret))
 
 
 def _of_support_size(
-    a: NDArray[np.float64], b: NDArray[np.float64], size: int
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    worse: tuple[NDArray[np.int64], NDArray[np.int64]],
+    size: int,
 ) -> tuple[list[tuple[NDArray[np.float64], NDArray[np.float64]]], bool]:
     """Return the equilibria with supports of one size, and whether ties were met."""
     m, n = a.shape
     rows, row_masks = _supports(m, size)
     columns, column_masks = _supports(n, size)
-    undominated = (row_masks[:, None] & _dominated(a, column_masks)[None, :]) == 0
-    undominated &= (column_masks[None, :] & _dominated(b.T, row_masks)[:, None]) == 0
+    undominated = (row_masks[:, None] & _dominated(worse[0], column_masks)[None, :]) == 0
+    undominated &= (column_masks[None, :] & _dominated(worse[1], row_masks)[:, None]) == 0
     row_index, column_index = np.nonzero(undominated)
     found = []
     degenerate = False
@@ -165,18 +177,23 @@ def _solved(
     return strategies, singular
 
 
-def _dominated(
+def _worse_on(
     payoffs: NDArray[np.float64],  # (m, n)
+) -> NDArray[np.int64]:  # (m, m)
+    """Return the mask of columns on which row i earns less than row k, at [i, k]."""
+    bits = np.left_shift(np.int64(1), np.arange(payoffs.shape[1], dtype=np.int64))
+    masks: NDArray[np.int64] = (payoffs[:, None, :] < payoffs[None, :, :]) @ bits
+    return masks
+
+
+def _dominated(
+    worse_on: NDArray[np.int64],  # (m, m)
     supports: NDArray[np.int64],  # masks of columns
 ) -> NDArray[np.int64]:
     """Return the mask of rows that another row strictly dominates, for each column support."""
-    m, n = payoffs.shape
-    bits = np.left_shift(np.int64(1), np.arange(n, dtype=np.int64))
-    worse_on = (payoffs[:, None, :] < payoffs[None, :, :]) @ bits  # (m, m)
     is_dominated = ((supports[:, None, None] & ~worse_on) == 0).any(axis=2)
-    masks: NDArray[np.int64] = is_dominated @ np.left_shift(
-        np.int64(1), np.arange(m, dtype=np.int64)
-    )
+    bits = np.left_shift(np.int64(1), np.arange(len(worse_on), dtype=np.int64))
+    masks: NDArray[np.int64] = is_dominated @ bits
     return masks
 
 
