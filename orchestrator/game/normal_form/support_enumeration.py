@@ -193,7 +193,7 @@ def _dominated(
     """Return the mask of rows that another row strictly dominates, for each column support."""
     is_dominated = ((supports[:, None, None] & ~worse_on) == 0).any(axis=2)
     bits = np.left_shift(np.int64(1), np.arange(len(worse_on), dtype=np.int64))
-    masks: NDArray[np.int64] = is_dominated @ bits
+    masks: NDArray[np.int64] = is_dominated.astype(np.int64) @ bits
     return masks
 
 
