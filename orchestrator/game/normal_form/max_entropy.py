@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _ON_CONSTRAINT = 1e-9
+_NEWTON_STEPS = 200
 
 
 def max_entropy_equilibrium(
@@ -54,9 +55,10 @@ def _most_even(
 ) -> NDArray[np.float64]:
     """Return the optimal row strategy of largest entropy, shape (m,)."""
     played, tight = _relative_interior(scaled, value, optimal)
-    if len(played) == 1:
-        return optimal
     advantage = (scaled - value)[played]  # x @ advantage >= 0, and = 0 on tight columns
+    determining = np.hstack([advantage[:, tight], np.ones((len(played), 1))])
+    if np.linalg.matrix_rank(determining, tol=_ON_CONSTRAINT) == len(played):
+        return optimal  # there is no other
 
     def dual(multipliers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         exponents = advantage @ multipliers
@@ -85,7 +87,7 @@ def _newton(
 ) -> NDArray[np.float64]:
     """Bring the active constraints from 1e-6 to rounding error: Newton's method on the dual."""
     best, best_error = multipliers, np.inf
-    for _ in range(50):
+    for _ in range(_NEWTON_STEPS):
         strategy = softmax(advantage @ multipliers)
         gained = strategy @ advantage
         active = tight | (multipliers > _ON_CONSTRAINT) | (gained < -_ON_CONSTRAINT)
@@ -99,7 +101,13 @@ def _newton(
         step[active] = np.linalg.lstsq(
             hessian[np.ix_(active, active)], gained[active], rcond=1e-12
         )[0]
-        multipliers = np.where(tight, multipliers - step, np.maximum(multipliers - step, 0.0))
+        height = float(logsumexp(advantage @ multipliers))
+        for halvings in range(40):  # far from the solution a whole step may climb
+            moved = multipliers - step / 2**halvings
+            moved = np.where(tight, moved, np.maximum(moved, 0.0))
+            if float(logsumexp(advantage @ moved)) <= height + 1e-16 * abs(height):
+                break
+        multipliers = moved
     return best
 
 

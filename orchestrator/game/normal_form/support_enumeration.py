@@ -182,7 +182,7 @@ def _worse_on(
 ) -> NDArray[np.int64]:  # (m, m)
     """Return the mask of columns on which row i earns less than row k, at [i, k]."""
     bits = np.left_shift(np.int64(1), np.arange(payoffs.shape[1], dtype=np.int64))
-    masks: NDArray[np.int64] = (payoffs[:, None, :] < payoffs[None, :, :]) @ bits
+    masks: NDArray[np.int64] = (payoffs[:, None, :] < payoffs[None, :, :]).astype(np.int64) @ bits
     return masks
 
 
