@@ -79,9 +79,9 @@ def moran_fixation(
     a = check_square(payoffs)
     _check(population, intensity)
     z = population
-    l = np.arange(1, z)[:, None, None]  # noqa: E741 - the number of mutants, as in the formula
-    of_mutants = (np.diag(a)[:, None] * (l - 1) + a * (z - l)) / (z - 1)
-    of_residents = (a.T * l + np.diag(a)[None, :] * (z - l - 1)) / (z - 1)
+    mutants = np.arange(1, z)[:, None, None]  # l of the formula
+    of_mutants = (np.diag(a)[:, None] * (mutants - 1) + a * (z - mutants)) / (z - 1)
+    of_residents = (a.T * mutants + np.diag(a)[None, :] * (z - mutants - 1)) / (z - 1)
     mutant, resident = (1 - intensity + intensity * f for f in (of_mutants, of_residents))
     lowest = min(float(mutant.min()), float(resident.min()))
     if intensity > 1 or lowest <= 0:

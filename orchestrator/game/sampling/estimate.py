@@ -29,8 +29,8 @@ class Stopping:
     confidence: float = 0.95
     """Probability that all players' values lie within their half-widths, at every look."""
     value_range: float | None = None
-    """Largest minus smallest possible v, for the empirical Bernstein bound; needed by the samplers
-    of means (permutation, sample reuse) to have half-widths at all."""
+    """Largest minus smallest possible v, for the empirical Bernstein bound of the samplers of means
+    (permutation, sample reuse), which need it to stop at a precision."""
 
     def __post_init__(self) -> None:
         if self.budget < 2:
@@ -60,7 +60,7 @@ class Stopping:
             raise ValueError(
                 f"A precision can be promised only with value_range (largest minus smallest v), "
                 f"but got precision={self.precision} alone. Give value_range, or use "
-                f"leverage_shapley, whose half-widths are those of a normal approximation."
+                f"leverage_shapley, which stops by Student's half-widths."
             )
 
 
@@ -70,8 +70,9 @@ class Estimate:
 
     values: NDArray[np.float64]  # (n,), in units of v
     standard_errors: NDArray[np.float64]  # (n,); infinite where there is a single sample
-    half_widths: NDArray[np.float64]  # (n,); NaN where no bound could be given
-    """Hold for all players at once with the confidence asked for."""
+    half_widths: NDArray[np.float64]  # (n,)
+    """Hold for all players at once with the confidence asked for: for any game where they are
+    empirical Bernstein bounds, else if errors are nearly normal (Student)."""
     evaluations: int
     """Coalitions that were evaluated."""
     is_precise: bool
@@ -100,14 +101,28 @@ def bernstein_half_widths(
     return half_widths
 
 
-def normal_half_widths(
+def student_half_widths(
     standard_errors: NDArray[np.float64],  # (n,)
     *,
+    degrees_of_freedom: NDArray[np.float64] | float,
     risk: float,
 ) -> NDArray[np.float64]:
-    """Return half-widths that hold for all n players at once if errors are normal (Bonferroni)."""
-    quantile = float(stats.norm.isf(risk / (2 * len(standard_errors))))
-    half_widths: NDArray[np.float64] = quantile * standard_errors
+    """Return half-widths that hold for all n players at once (Student 1908, Bonferroni).
+
+    They rest on errors that are nearly normal; infinite where there are no degrees of freedom.
+
+    Args:
+        standard_errors: Of each player's value.
+        degrees_of_freedom: Of the standard errors.
+        risk: Probability of error allowed for all players together.
+    """
+    freedom = np.broadcast_to(
+        np.asarray(degrees_of_freedom, dtype=np.float64), len(standard_errors)
+    )
+    quantiles = stats.t.isf(risk / (2 * len(standard_errors)), np.maximum(freedom, 1.0))
+    half_widths = np.full(len(standard_errors), np.inf)
+    known = freedom >= 1
+    half_widths[known] = quantiles[known] * standard_errors[known]
     return half_widths
 
 

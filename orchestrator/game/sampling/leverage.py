@@ -21,7 +21,7 @@ from orchestrator.game.coalitions import evaluated
 from orchestrator.game.sampling.estimate import (
     Estimate,
     check_sampled_players,
-    normal_half_widths,
+    student_half_widths,
 )
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def leverage_shapley(
     """Estimate all Shapley values by a regression on pairs of complementary coalitions.
 
     The values sum to v(all) - v(none) exactly. Standard errors are those of the regression under
-    this design (sandwich within each size); half-widths those of a normal approximation for all
-    players at once.
+    this design (sandwich within each size); half-widths are Student's, for all players at
+    once.
 
     Args:
         value_function: v for many coalitions at once, (m, n) -> (m,).
@@ -192,7 +192,9 @@ def _estimate(
     freedom = max(drawn - (n - 1), 1)
     covariance = inverse @ meat @ inverse * (drawn / freedom)
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    half_widths = normal_half_widths(errors, risk=stopping.risk_at(look))
+    half_widths = student_half_widths(
+        errors, degrees_of_freedom=float(freedom), risk=stopping.risk_at(look)
+    )
     return Estimate(
         values=total / n + deviation,
         standard_errors=errors,

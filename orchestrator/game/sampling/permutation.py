@@ -16,6 +16,7 @@ from orchestrator.game.sampling.estimate import (
     Estimate,
     bernstein_half_widths,
     check_sampled_players,
+    student_half_widths,
 )
 
 if TYPE_CHECKING:
@@ -142,8 +143,19 @@ def _estimate(
 ) -> Estimate:
     together = np.concatenate(samples)
     count, n = together.shape
-    half_widths = np.full(n, np.nan)
-    if stopping.value_range is not None:
+    errors = np.full(n, np.inf)
+    if n == 1:
+        errors = np.zeros(1)
+    elif count > 1:
+        errors = together.std(axis=0, ddof=1) / np.sqrt(count)
+    half_widths = (
+        np.zeros(1)
+        if n == 1
+        else student_half_widths(
+            errors, degrees_of_freedom=count - 1.0, risk=stopping.risk_at(look)
+        )
+    )
+    if stopping.value_range is not None and n > 1:
         largest = float(np.abs(together).max())
         if largest > stopping.value_range * (1 + 1e-9):
             raise ValueError(
@@ -156,12 +168,9 @@ def _estimate(
             width=2 * stopping.value_range,
             risk=stopping.risk_at(look) / n,
         )
-    errors = np.full(n, np.inf)
-    if count > 1:
-        errors = together.std(axis=0, ddof=1) / np.sqrt(count)
     return Estimate(
         values=together.mean(axis=0),
-        standard_errors=errors if n > 1 else np.zeros(1),
+        standard_errors=errors,
         half_widths=half_widths,
         evaluations=evaluations,
         is_precise=stopping.precision is not None

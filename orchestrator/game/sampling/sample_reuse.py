@@ -16,6 +16,7 @@ from orchestrator.game.sampling.estimate import (
     Estimate,
     bernstein_half_widths,
     check_sampled_players,
+    student_half_widths,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +91,12 @@ def _estimate(
     mean_present, mean_absent = sum_present / present, sum_absent / absent
     var_present = np.maximum(square_present / present - mean_present**2, 0.0)
     var_absent = np.maximum(square_absent / absent - mean_absent**2, 0.0)
-    half_widths = np.full(n, np.nan)
+    errors = np.sqrt(var_present / (present - 1) + var_absent / (absent - 1))
+    half_widths = student_half_widths(
+        errors,
+        degrees_of_freedom=np.minimum(present, absent) - 1,
+        risk=stopping.risk_at(look),
+    )
     if stopping.value_range is not None:
         spread = float(values.max() - values.min())
         if spread > stopping.value_range * (1 + 1e-9):
@@ -105,7 +111,7 @@ def _estimate(
         ) + bernstein_half_widths(var_absent, absent, width=stopping.value_range, risk=risk)
     return Estimate(
         values=mean_present - mean_absent,
-        standard_errors=np.sqrt(var_present / (present - 1) + var_absent / (absent - 1)),
+        standard_errors=errors,
         half_widths=half_widths,
         evaluations=total,
         is_precise=stopping.precision is not None

@@ -18,7 +18,7 @@ from orchestrator.game.coalitions import evaluated
 from orchestrator.game.sampling.estimate import (
     Estimate,
     check_sampled_players,
-    normal_half_widths,
+    student_half_widths,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def stratified_shapley(
 ) -> Estimate:
     """Estimate all Shapley values from draws stratified by coalition size.
 
-    Half-widths are those of a normal approximation for all players at once. Exact for n <= 2, and
-    for additive games.
+    Half-widths are Student's for all players at once, with Welch's degrees of freedom (1947). Exact
+    for n <= 2, and for additive games.
 
     Args:
         value_function: v for many coalitions at once, (m, n) -> (m,).
@@ -141,17 +141,22 @@ def _estimate(
     evaluations: int,
 ) -> Estimate:
     n = len(edges)
-    total, variance = edges.copy(), np.zeros(n)
+    total, variance, squares = edges.copy(), np.zeros(n), np.zeros(n)
     for draws in sampled:
         contributions = np.concatenate(draws)
         total += contributions.mean(axis=0)
-        variance += contributions.var(axis=0, ddof=1) / len(contributions)
+        part = contributions.var(axis=0, ddof=1) / len(contributions)
+        variance += part
+        squares += part**2 / (len(contributions) - 1)
     values, errors = total / n, np.sqrt(variance) / n
     # The values sum to v(all) - v(none) only on average; the rest is shared by its likely origin.
     gap = ends - float(values.sum())
     if variance.sum() > 0:
         values = values + gap * variance / variance.sum()
-    half_widths = normal_half_widths(errors, risk=stopping.risk_at(look))
+    freedom = np.where(squares > 0, variance**2 / np.where(squares > 0, squares, 1.0), 1.0)
+    half_widths = student_half_widths(
+        errors, degrees_of_freedom=freedom, risk=stopping.risk_at(look)
+    )
     return Estimate(
         values=values,
         standard_errors=errors,

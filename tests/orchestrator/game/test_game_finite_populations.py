@@ -20,16 +20,16 @@ from orchestrator.game.inputs import DegenerateGameWarning
 
 
 def by_absorption(payoffs, i, j, population, ratio):
-    """Fixation from the birth-death chain itself: h(l) = (T+ h(l+1) + T- h(l-1)) / (T+ + T-)."""
+    """Fixation from the birth-death chain itself: h(k) = (T+ h(k+1) + T- h(k-1)) / (T+ + T-)."""
     z = population
     system, right = np.eye(z + 1), np.zeros(z + 1)
     right[z] = 1
-    for l in range(1, z):  # noqa: E741
-        mutant = (payoffs[i, i] * (l - 1) + payoffs[i, j] * (z - l)) / (z - 1)
-        resident = (payoffs[j, i] * l + payoffs[j, j] * (z - l - 1)) / (z - 1)
+    for k in range(1, z):
+        mutant = (payoffs[i, i] * (k - 1) + payoffs[i, j] * (z - k)) / (z - 1)
+        resident = (payoffs[j, i] * k + payoffs[j, j] * (z - k - 1)) / (z - 1)
         down = ratio(mutant, resident)
-        system[l, l + 1] -= 1 / (1 + down)
-        system[l, l - 1] -= down / (1 + down)
+        system[k, k + 1] -= 1 / (1 + down)
+        system[k, k - 1] -= down / (1 + down)
     return np.linalg.solve(system, right)[1]
 
 

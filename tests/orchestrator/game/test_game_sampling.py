@@ -72,6 +72,25 @@ def test_estimates_are_as_near_as_their_standard_errors_claim(name):
 
 
 @pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("budget", [200, 320])
+def test_half_widths_hold_for_all_players_at_once(name, budget):
+    # Without a known range they are Student's, honest from few samples on (one look: risk / 2).
+    values = table_game(10, 7)
+    game, _ = counted(values)
+    truth = TRUTH[name](values)
+    missed = 0
+    for seed in range(60):
+        estimate = EVERY[name](
+            game,
+            10,
+            stopping=Stopping(budget=budget, confidence=0.8),
+            rng=np.random.default_rng(seed),
+        )
+        missed += bool((np.abs(estimate.values - truth) > estimate.half_widths).any())
+    assert missed <= 60 * 0.2
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_budget_is_kept_and_counted(name):
     game, calls = counted(table_game(8, 1))
     for budget in (140, 200, 255):
@@ -135,7 +154,7 @@ def test_bernstein_stops_early_and_keeps_its_promise(name):
 
 
 @pytest.mark.parametrize("name", ["stratified", "leverage"])
-def test_normal_half_widths_stop_early(name):
+def test_student_half_widths_stop_early(name):
     values = table_game(10, 5)
     game, _ = counted(values)
     rough = SHAPLEY[name](game, 10, stopping=Stopping(budget=350), rng=np.random.default_rng(0))
