@@ -22,6 +22,10 @@ MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
 
 SCRATCH = "masga-ray-"
 """Prefix of the directories of clusters that we start: then the driver's process number."""
+RAY_BELOW = len(
+    "/masga-ray-4194304-abcdefgh/session_2026-11-22_07-03-22_380753_4194304/sockets/plasma_store"
+)
+"""Bytes of the longest path below the directory for temporary files."""
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -61,9 +65,7 @@ def ray_cluster(
             except (ConnectionError, ImportError, RuntimeError, ValueError) as error:
                 raise _no_answer(address, str(error).splitlines()[0]) from error
         else:
-            # A short path of our own: Ray's sockets must fit into 107 bytes, and we clean it up.
-            _sweep(Path(tempfile.gettempdir()))
-            directory = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+            directory = _scratch()
             with _our_sigterm():
                 ray.init(
                     address="local",
@@ -90,6 +92,19 @@ def _our_sigterm() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread() and ours != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, ours)
+
+
+def _scratch() -> Path:
+    """Make a directory for a cluster of our own, and remove those of searches that are dead.
+
+    Ray puts sockets below it whose paths must fit into 107 bytes: where the directory for
+    temporary files lies too deep for that, /tmp serves.
+    """
+    base = Path(tempfile.gettempdir())
+    if len(os.fsencode(base)) > 107 - RAY_BELOW:
+        base = Path("/tmp")  # noqa: S108 - mkdtemp makes it ours alone
+    _sweep(base)
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=base))
 
 
 def _sweep(directory: Path) -> None:
