@@ -114,7 +114,7 @@ def tap_rows(rounds: int) -> None:
         def tapped() -> None:
             step(Taps.zeros(architecture, batch, torch.device("cpu")))  # noqa: B023
 
-        both = {"plain": lambda: step(None), "tapped": tapped}  # noqa: B023
+        both = {"plain": lambda: step(None), "tapped": tapped}
         seconds = measure(both, 4 * rounds)
         extra = seconds["tapped"] / seconds["plain"] - 1
         print(
