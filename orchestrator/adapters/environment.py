@@ -22,6 +22,8 @@ MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
 
 SCRATCH = "masga-ray-"
 """Prefix of the directories of clusters that we start: then the driver's process number."""
+_LONGEST_SOCKET = 107
+"""Bytes of the path of a Unix socket."""
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -61,9 +63,9 @@ def ray_cluster(
             except (ConnectionError, ImportError, RuntimeError, ValueError) as error:
                 raise _no_answer(address, str(error).splitlines()[0]) from error
         else:
-            # A short path of our own: Ray's sockets must fit into 107 bytes, and we clean it up.
-            _sweep(Path(tempfile.gettempdir()))
-            directory = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+            parent = _scratch_parent(Path(tempfile.gettempdir()))
+            _sweep(parent)
+            directory = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=parent))
             with _our_sigterm():
                 ray.init(
                     address="local",
@@ -90,6 +92,13 @@ def _our_sigterm() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread() and ours != signal.SIG_DFL:
             signal.signal(signal.SIGTERM, ours)
+
+
+def _scratch_parent(temporary: Path) -> Path:
+    """Return where Ray's files may lie, which we clean up; /tmp if its sockets would not fit."""
+    inside = f"{SCRATCH}4194304-abcdefgh/session_2000-01-01_00-00-00_000000_4194304/sockets/"
+    fits = len(os.fsencode(temporary / inside / "plasma_store")) <= _LONGEST_SOCKET
+    return temporary if fits else Path("/tmp")  # noqa: S108 - mkdtemp makes it private
 
 
 def _sweep(directory: Path) -> None:
