@@ -22,8 +22,10 @@ MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
 
 SCRATCH = "masga-ray-"
 """Prefix of the directories of clusters that we start: then the driver's process number."""
-_LONGEST_SOCKET = 107
-"""Bytes of the path of a Unix socket."""
+RAY_BELOW = len(
+    "/masga-ray-4194304-abcdefgh/session_2026-11-22_07-03-22_380753_4194304/sockets/plasma_store"
+)
+"""Bytes of the longest path below the directory for temporary files."""
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -63,9 +65,7 @@ def ray_cluster(
             except (ConnectionError, ImportError, RuntimeError, ValueError) as error:
                 raise _no_answer(address, str(error).splitlines()[0]) from error
         else:
-            parent = _scratch_parent(Path(tempfile.gettempdir()))
-            _sweep(parent)
-            directory = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=parent))
+            directory = _scratch()
             with _our_sigterm():
                 ray.init(
                     address="local",
@@ -94,11 +94,17 @@ def _our_sigterm() -> Iterator[None]:
             signal.signal(signal.SIGTERM, ours)
 
 
-def _scratch_parent(temporary: Path) -> Path:
-    """Return where Ray's files may lie, which we clean up; /tmp if its sockets would not fit."""
-    inside = f"{SCRATCH}4194304-abcdefgh/session_2000-01-01_00-00-00_000000_4194304/sockets/"
-    fits = len(os.fsencode(temporary / inside / "plasma_store")) <= _LONGEST_SOCKET
-    return temporary if fits else Path("/tmp")  # noqa: S108 - mkdtemp makes it private
+def _scratch() -> Path:
+    """Make a directory for a cluster of our own, and remove those of searches that are dead.
+
+    Ray puts sockets below it whose paths must fit into 107 bytes: where the directory for
+    temporary files lies too deep for that, /tmp serves.
+    """
+    base = Path(tempfile.gettempdir())
+    if len(os.fsencode(base)) > 107 - RAY_BELOW:
+        base = Path("/tmp")  # noqa: S108 - mkdtemp makes it ours alone
+    _sweep(base)
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=base))
 
 
 def _sweep(directory: Path) -> None:

@@ -42,7 +42,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def environment(cache):
     """Environment of the command line under test; what it leaves in /tmp goes with the tests."""
-    scratch = Path(tempfile.mkdtemp(prefix="masga-test-"))  # short: Ray's sockets live in it
+    scratch = Path(tempfile.mkdtemp(prefix="mt-"))  # short: Ray's sockets live in it
     paths = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
     yield {
         **os.environ,
