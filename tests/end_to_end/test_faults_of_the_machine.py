@@ -25,7 +25,7 @@ def lasting(directory):
 @pytest.fixture
 def nothing_left(environment, cache, monkeypatch):
     """Check that none of our temporary files and directories stays behind."""
-    temporary = Path(tempfile.mkdtemp(prefix="masga"))  # short: Ray's sockets lie in it
+    temporary = Path(tempfile.mkdtemp(prefix="m"))  # short: Ray's sockets lie in it
     monkeypatch.setenv("MASGA_CACHE", str(cache))
     monkeypatch.setitem(environment, "TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
