@@ -94,9 +94,7 @@ def masga(generations: int, interval: int) -> dict[str, float]:
     reports = [e for e in events if isinstance(e, Reported)]
     exploits = [e for e in events if isinstance(e, Ordered) and e.decision == "replace"]
     adopted = {(e.member, e.generation) for e in exploits}
-    wall = max(e.finished_at for e in reports) - min(
-        e.finished_at - e.seconds - e.adoption_seconds for e in reports
-    )
+    wall = max(e.finished_at for e in reports) - min(e.finished_at - e.seconds for e in reports)
     inside = sum(e.cpu_seconds for e in reports)
     return {
         "wall_s": wall,
