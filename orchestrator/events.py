@@ -88,7 +88,8 @@ class Reported:
     bits_per_byte: float | None
     failure: str | None
     morph: dict[str, JSON] | None
-    """What a change of architecture carried, and the loss on a probe batch before and after."""
+    """After an exploit: the moves, which weights and optimizer slots were carried and which start
+    afresh, and the change of the loss on a probe batch."""
     utilities: dict[str, JSON] | None
     """Per-component proxies with standard errors, nats per token: heads, ffn, embedding."""
     seconds: float = aside()

@@ -188,27 +188,30 @@ class MemberHost:
             del self._live[task.source]
             return _Adopted(member=live, origin="live", morph=None, flops=0.0)
         state, origin = self._obtain(task.source, task.before)
-        record: dict[str, object] | None = None
-        flops = 0.0
-        donor_architecture = state.architecture
-        if donor_architecture == genome.architecture:
-            return _Adopted(
-                member=self._revive(replace(state, protocol=genome.protocol)),
-                origin=origin,
-                morph=None,
-                flops=0.0,
-            )
-        before = self._revive(state).evaluate("game", batches=1)
+        if task.source.member == task.member:  # goes on, only elsewhere
+            return _Adopted(member=self._revive(state), origin=origin, morph=None, flops=0.0)
         child, outcome = morph(state, genome.architecture, seed=task.seed)
         member = self._revive(replace(child, protocol=genome.protocol))
-        after = member.evaluate("game", batches=1)
-        flops = before.flops + after.flops
-        record = {
+        account: dict[str, object] = {
             **outcome.to_json(),
+            "fresh_optimizer_slots": list(member.fresh_slots),
+        }
+        if state.architecture == genome.architecture:  # the same function of the tokens
+            account |= {
+                "probe_loss_before": None,
+                "probe_loss_after": None,
+                "probe_loss_change": 0.0,
+            }
+            return _Adopted(member=member, origin=origin, morph=account, flops=0.0)
+        before = self._revive(state).evaluate("game", batches=1)
+        after = member.evaluate("game", batches=1)
+        account |= {
             "probe_loss_before": before.nats_per_token,
             "probe_loss_after": after.nats_per_token,
+            "probe_loss_change": after.nats_per_token - before.nats_per_token,
         }
-        return _Adopted(member=member, origin=origin, morph=record, flops=flops)
+        flops = before.flops + after.flops
+        return _Adopted(member=member, origin=origin, morph=account, flops=flops)
 
     def _revive(self, state: MemberState) -> Member:
         return Member.from_state(state, corpus=self._corpus, settings=self._settings)

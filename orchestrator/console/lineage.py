@@ -92,10 +92,8 @@ def explained(step: Step) -> str:
 
 
 def _probe(morph: dict[str, JSON]) -> str:
-    before, after = morph.get("loss_before"), morph.get("loss_after")
-    if before is None or after is None:
-        return ""
-    return f" (probe loss {after - before:+.4f})"
+    change = morph["probe_loss_change"]
+    return f" (probe loss {change:+.4f})"
 
 
 def _flat(genome: dict[str, JSON]) -> dict[str, JSON]:

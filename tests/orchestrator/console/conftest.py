@@ -114,8 +114,9 @@ def tale():
     morph = {
         "moves": ["widen d_model 64 -> 80", "add 2 heads to layer 1"],
         "preserving": True,
-        "loss_before": 3.0,
-        "loss_after": 3.0001,
+        "probe_loss_before": 3.0,
+        "probe_loss_after": 3.0001,
+        "probe_loss_change": 0.0001,
     }
     return (
         SearchStarted(
