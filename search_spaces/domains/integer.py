@@ -123,13 +123,15 @@ class Integer:
         """Return the largest member that does not exceed `bound`, if any."""
         if bound < self.low:
             return None
-        return self.low + int((min(bound, self.top) - self.low) // self.step) * self.step
+        whole = math.floor(min(bound, self.top))  # exact: the difference to low might round
+        return self.low + (whole - self.low) // self.step * self.step
 
     def at_least(self, bound: float) -> int | None:
         """Return the smallest member that is not below `bound`, if any."""
         if bound > self.top:
             return None
-        return self.low + math.ceil((max(bound, self.low) - self.low) / self.step) * self.step
+        whole = math.ceil(max(bound, self.low))
+        return self.low - (self.low - whole) // self.step * self.step
 
     def to_json(self) -> dict[str, object]:
         """Return the form of run files: `{"integer": [low, high], "step": 16, "log": true}`."""
