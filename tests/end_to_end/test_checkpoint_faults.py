@@ -296,3 +296,15 @@ def test_a_diverging_member_is_replaced_from_the_survivors(run, tmp_path):
     for generation in range(4):
         assert len({e.member for e in reports if e.generation == generation} & {0, 1, 2, 3}) == 4
     assert isinstance(events[-1], SearchFinished)
+
+
+def test_a_checkpoint_answers_only_the_task_that_made_it(run, tmp_path):
+    course = Course(run(), tmp_path / "search")
+    task = course.open_tasks()[0]
+    host = course.host()
+    first = host.run(task)
+    host.flush()
+    assert host.run(task) == first  # clocks and all: it was not trained again
+    other = host.run(replace(task, seed=task.seed + 1))
+    host.close()
+    assert other.losses != first.losses
