@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.adapters.probes import mlflow_store_opens, ray_cluster_starts
-from orchestrator.console.figures import count
 from orchestrator.errors import UserError
+from orchestrator.numerals import count
 from orchestrator.run_directory import check_writable
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.console.metrics import final_points, finished_at, generation_points
-from orchestrator.console.story import Story
 from orchestrator.console.summary import Places, as_text, summary
 from orchestrator.events import Assessed, GenerationClosed, SearchFinished
+from orchestrator.story.metrics import final_points, finished_at, generation_points
+from orchestrator.story.telling import Story
 
 if TYPE_CHECKING:
     from pathlib import Path

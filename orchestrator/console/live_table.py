@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.console.figures import count, loss
 from orchestrator.console.pace import PaceMeter, told_pace
-from orchestrator.console.story import Story, best, fitness_parts, is_baseline
+from orchestrator.numerals import count, loss
+from orchestrator.story.telling import Story, best, fitness_parts, is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from orchestrator.console.pace import Pace
-    from orchestrator.console.story import Point
     from orchestrator.events import Event
     from orchestrator.observers import LiveProgress
+    from orchestrator.story.telling import Point
 
 _REDRAW_SECONDS = 0.2
 

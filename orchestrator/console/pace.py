@@ -6,15 +6,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.console.figures import count, duration
-from orchestrator.console.story import share_spent
 from orchestrator.events import GenerationClosed, SearchStarted
+from orchestrator.numerals import count, duration
+from orchestrator.story.telling import share_spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.console.story import Story
     from orchestrator.events import Event
+    from orchestrator.story.telling import Story
 
 _GENERATIONS = 6
 """The pace is that of so many last generations: the first ones pay for the start of the workers."""

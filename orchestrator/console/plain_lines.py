@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.console.figures import count, loss
 from orchestrator.console.pace import PaceMeter, told_pace
-from orchestrator.console.story import Story, budget, share_spent
 from orchestrator.events import Assessed, GenerationClosed, Reported, SearchFinished, SearchStarted
+from orchestrator.numerals import count, loss
+from orchestrator.story.telling import Story, budget, share_spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

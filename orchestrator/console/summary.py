@@ -11,18 +11,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.console.comparison import compare, verdict
-from orchestrator.console.figures import count, duration, loss
-from orchestrator.console.lineage import explained, lineage
-from orchestrator.console.story import leaderboard
+from orchestrator.numerals import count, duration, loss
+from orchestrator.story.comparison import compare, verdict
+from orchestrator.story.lineage import explained, lineage
+from orchestrator.story.telling import leaderboard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from orchestrator.console.story import Story
     from orchestrator.events import Assessed
+    from orchestrator.story.telling import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

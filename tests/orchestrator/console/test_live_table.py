@@ -7,9 +7,9 @@ from rich.console import Console
 from orchestrator.console.live_table import LiveTable, state, table, tokens_in_flight
 from orchestrator.console.pace import Pace
 from orchestrator.console.plain_lines import PlainLines
-from orchestrator.console.story import told
 from orchestrator.console.summary import Places, summary
 from orchestrator.observers import LiveProgress
+from orchestrator.story.telling import told
 
 
 def printed(renderable):

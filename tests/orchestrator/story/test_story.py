@@ -3,10 +3,11 @@ import statistics
 
 import pytest
 
-from orchestrator.console.comparison import compare, verdict
-from orchestrator.console.lineage import explained, lineage
-from orchestrator.console.metrics import final_points, generation_points
-from orchestrator.console.story import (
+from orchestrator.events import GenerationClosed
+from orchestrator.story.comparison import compare, verdict
+from orchestrator.story.lineage import explained, lineage
+from orchestrator.story.metrics import final_points, generation_points
+from orchestrator.story.telling import (
     Story,
     best,
     leaderboard,
@@ -14,7 +15,6 @@ from orchestrator.console.story import (
     tokens_per_second,
     told,
 )
-from orchestrator.events import GenerationClosed
 
 
 def until_generation(tale, generation):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.console.figures import gene
+from orchestrator.numerals import gene
 
 if TYPE_CHECKING:
-    from orchestrator.console.story import Point, Story
     from orchestrator.events import JSON, Decision
+    from orchestrator.story.telling import Point, Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

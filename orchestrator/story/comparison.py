@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.console.story import Story
+    from orchestrator.story.telling import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.console.comparison import compare
-from orchestrator.console.story import fitness_parts, tokens_per_second
+from orchestrator.story.comparison import compare
+from orchestrator.story.telling import fitness_parts, tokens_per_second
 
 if TYPE_CHECKING:
-    from orchestrator.console.story import Story
     from orchestrator.events import GenerationClosed
+    from orchestrator.story.telling import Story
 
 
 def generation_points(story: Story, closing: GenerationClosed) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""The read model of a search: what its events tell, for displays, records, comparisons, exports."""
