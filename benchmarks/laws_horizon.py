@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/orchestrator/laws"))
 
 from test_multi_power_reproduction import schedule
 
-from orchestrator.laws.horizon import ESTIMATORS, History
+from orchestrator.horizon import ESTIMATORS, History
 from orchestrator.laws.reading import read_table
 
 SHARES = (0.10, 0.25, 0.50)
@@ -93,8 +93,9 @@ def score(groups):
             if len(kept) < 2:
                 continue
             truth = final[kept]
-            for method, estimator in ESTIMATORS.items():
-                found = estimator.estimate(tuple(histories), horizon=horizon)
+            for method, make in ESTIMATORS.items():
+                estimator = make()
+                found = estimator.estimate(histories, horizon_tokens=horizon)
                 loss = np.array([e.loss for e in found])
                 error = np.array([e.standard_error for e in found])
                 table[name, share, method] = (
