@@ -31,11 +31,14 @@ def run_fit(arguments: argparse.Namespace, reader: Reader) -> str:
     law, table, data = asked_data(arguments, law, reader)
     fitted, drawn = asked_fit(arguments, law, table, data)
     listed = asked_checklist(arguments, fitted, data)
+    text = rendering.fit_text(fitted, drawn, data, listed)
     if arguments.figures or arguments.html:
-        write_figures(arguments, fitted=fitted, drawn=drawn, data=data, listed=listed, plans=[])
+        write_figures(
+            arguments, fitted=fitted, drawn=drawn, data=data, listed=listed, plans=[], told=text
+        )
     if arguments.json:
         return json.dumps(rendering.fit_document(fitted, drawn, data, listed), indent=2)
-    return rendering.fit_text(fitted, drawn, data, listed)
+    return text
 
 
 def run_predict(arguments: argparse.Namespace, reader: Reader) -> str:

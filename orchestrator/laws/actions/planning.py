@@ -65,12 +65,15 @@ def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
         CHINCHILLA, data.inputs, data.target, flops=float(budgets[-1]), loss=asked_loss(arguments),
         most_dropped=min(5, max(0, len(table) - 7)),
     )  # fmt: skip
+    text = rendering.plans_text(plans, statements, missing, dropped)
     if arguments.figures or arguments.html:
         listed = asked_checklist(arguments, fitted, data)
-        write_figures(arguments, fitted=fitted, drawn=drawn, data=data, listed=listed, plans=plans)
+        write_figures(
+            arguments, fitted=fitted, drawn=drawn, data=data, listed=listed, plans=plans, told=text
+        )
     if arguments.json:
         return json.dumps(rendering.plans_document(plans, statements, missing, dropped), indent=2)
-    return rendering.plans_text(plans, statements, missing, dropped)
+    return text
 
 
 def run_ladder(arguments: argparse.Namespace, reader: Reader) -> str:  # noqa: ARG001 - reads none

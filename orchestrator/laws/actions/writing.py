@@ -25,8 +25,9 @@ def write_figures(
     data: Data,
     listed: Checklist,
     plans: list[Plan],
+    told: str,
 ) -> None:
-    """Write figures to a folder, and a page if asked."""
+    """Write figures to a folder, and a page with what the command printed, if asked."""
     from orchestrator.laws import figures, page  # noqa: PLC0415 - heavy, loaded on use
 
     try:
@@ -43,7 +44,7 @@ def write_figures(
             for name, drawing in drawings.items():
                 figures.save(drawing, folder / f"{name}.{arguments.format}")
         if arguments.html:
-            text = page.page(fitted, drawn, data, listed, drawings)
+            text = page.page(fitted, drawn, data, listed, drawings, told=told)
             Path(arguments.html).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(

@@ -156,6 +156,8 @@ def test_figures_and_page(tmp_path, capsys):
     text = page.read_text()
     assert text.count("<svg") == 4
     assert "477.8" in text
+    assert "http" not in text.replace("http://www.w3.org", "")  # nothing from elsewhere
+    assert "for the record" in text
     capsys.readouterr()
 
 
