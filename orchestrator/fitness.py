@@ -6,10 +6,16 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.horizon import HorizonEstimator, PresentLoss, present_loss
+import numpy as np
+
+from orchestrator.horizon import History, HorizonEstimator, PresentLoss, present_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from orchestrator.horizon import HorizonEstimate
 
 SUMMANDS = ("loss_present", "horizon_correction", "cost_price")
 """Parts whose sum is minus the fitness; `standard_error` stands beside them and is not summed."""
@@ -63,6 +69,39 @@ class Unfit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a member stands at the end of an interval: what its fitness is made of."""
+
+    batch_losses: tuple[float, ...]
+    """Loss of each selection batch, nats per token."""
+    curve: tuple[tuple[int, float], ...]
+    """(tokens, loss in nats per token) after each interval, through the ancestors, now included;
+    tokens ascend."""
+    flops_per_token: float
+    """Training FLOPs of the member's architecture for one token."""
+    learning_rates: NDArray[np.float64] | None = None  # (g,)
+    """Along the whole budget, see `History.learning_rates`; None: not known."""
+
+    def unfit(self) -> Unfit | None:
+        """Return why there can be no fitness; None if there can."""
+        if not self.batch_losses:
+            return Unfit(reason="no evaluation batch has a loss")
+        if not all(math.isfinite(loss) for loss in self.batch_losses):
+            return Unfit(reason="the evaluation loss is not finite")
+        return None
+
+    def history(self) -> History:
+        """Return what horizon estimators are told."""
+        points = np.array(self.curve, dtype=np.float64).reshape(-1, 2)
+        return History(
+            tokens=points[:, 0],
+            losses=points[:, 1],
+            learning_rates=self.learning_rates,
+            batch_losses=self.batch_losses,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitnessRule:
     """How losses and costs become fitness; the run file's `fitness` section."""
 
@@ -81,34 +120,37 @@ class FitnessRule:
 
     def score(
         self,
+        standings: Sequence[Standing],
         *,
-        batch_losses: Sequence[float],
-        curve: Sequence[tuple[int, float]],
+        others: Sequence[Standing] = (),
         horizon_tokens: int,
-        flops_per_token: float,
-    ) -> Fitness | Unfit:
-        """Return the fitness of one member at the end of an interval.
+    ) -> tuple[Fitness | Unfit, ...]:
+        """Return the fitness of members that have finished an interval; they are scored together.
 
         Args:
-            batch_losses: Loss of each selection batch, nats per token.
-            curve: (tokens, loss in nats per token) after each interval, through the ancestors, now
-                included; tokens ascend.
-            horizon_tokens: Tokens at the end of the member's budget.
-            flops_per_token: Training FLOPs of the member's architecture for one token.
+            standings: Theirs.
+            others: Of the members that are still training (an asynchronous population): estimators
+                learn from them, they are not scored.
+            horizon_tokens: Tokens at the end of a member's budget.
 
         Returns:
-            The fitness, or `Unfit` if a loss is missing or not finite.
+            One a standing: the fitness, or `Unfit` if a loss is missing or not finite.
         """
-        if not batch_losses:
-            return Unfit(reason="no evaluation batch has a loss")
-        if not all(math.isfinite(loss) for loss in batch_losses):
-            return Unfit(reason="the evaluation loss is not finite")
-        present, _ = present_loss(batch_losses)
-        estimate = self.horizon.estimate(curve, batch_losses, horizon_tokens=horizon_tokens)
+        refused = [standing.unfit() for standing in standings]
+        fit = [s for s, unfit in zip(standings, refused, strict=True) if unfit is None]
+        told = [s.history() for s in (*fit, *(o for o in others if o.unfit() is None))]
+        estimates = iter(self.horizon.estimate(told, horizon_tokens=horizon_tokens) if told else ())
+        return tuple(
+            self._one(standing, next(estimates)) if unfit is None else unfit
+            for standing, unfit in zip(standings, refused, strict=True)
+        )
+
+    def _one(self, standing: Standing, estimate: HorizonEstimate) -> Fitness:
+        present, _ = present_loss(standing.history())
         parts = (
             ("loss_present", present),
             ("horizon_correction", estimate.loss - present),
-            ("cost_price", self.nats_per_gflop_per_token * flops_per_token / 1e9),
+            ("cost_price", self.nats_per_gflop_per_token * standing.flops_per_token / 1e9),
             ("standard_error", estimate.standard_error),
         )
         summed = dict(parts)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Ordered, Reported
     from orchestrator.fitness import Fitness
     from search_spaces.genome import Genome
+    from search_spaces.gpt.protocol import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Life:
     """Spent along the lineage so far."""
     curve: tuple[CurvePoint, ...] = ()
     """Evaluations along the lineage, donors' included, oldest first."""
+    past_protocols: tuple[tuple[int, Protocol], ...] = ()
+    """(tokens at which it was given up, protocol) of the ancestors, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,10 @@ class Outcome:
     def loss(self) -> float:
         """Mean loss in nats per token on the selection split; infinite after a failure."""
         return math.inf if self.failed else self.life.curve[-1].loss
+
+    def life_before(self) -> Life:
+        """Return the life as it was before the interval's evaluation; not of a failed one."""
+        return replace(self.life, curve=self.life.curve[:-1])
 
     def candidate(self) -> Candidate:
         """Return what selection policies see."""
@@ -110,4 +117,5 @@ def inherited(life: Life, genome: Genome) -> Life:
     ledger = replace(
         life.ledger, inherited_tokens=life.ledger.tokens, inherited_flops=life.ledger.flops
     )
-    return replace(life, genome=genome, ledger=ledger)
+    past = (*life.past_protocols, (life.ledger.tokens, life.genome.protocol))
+    return replace(life, genome=genome, ledger=ledger, past_protocols=past)

@@ -248,7 +248,9 @@ class FitnessConfig(_Section):
     model_config = ConfigDict(extra="allow")
 
     horizon: str = "present"
-    """How the loss at the end of the budget is estimated from the present."""
+    """How the loss at the end of the budget is estimated: present, power_law (the member's own
+    curve), annealing (all curves together with their learning-rate schedules), or
+    package.module:Class."""
     nats_per_gflop: Annotated[float, Field(ge=0)] = 0.0
     """Price of cost: nats for each GFLOP that a training token takes."""
 

@@ -17,10 +17,10 @@ from orchestrator.fitness import Unfit
 from orchestrator.generation import breed, observations
 from orchestrator.population import Life, MemberRecord, inherited
 from orchestrator.randomness import generator
+from orchestrator.standings import standing
 from orchestrator.tasks import StateKey, Train
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
-from search_spaces.gpt.cost import flops_per_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +123,7 @@ class Search:
 
     def _advance(self, reports: tuple[Reported, ...]) -> tuple[Task, ...]:
         """Score the reports, decide about their members and order what comes next."""
-        events: list[Event] = [*reports, *map(self._take, reports)]
+        events: list[Event] = [*reports, *self._take(reports)]
         events += self._close_generations()
         due = [self._records[report.member] for report in reports]
         if self._rules.proposers is not None:
@@ -136,11 +136,15 @@ class Search:
             tasks += self._conclude()
         return tasks
 
-    def _take(self, report: Reported) -> Scored:
-        """Enter a report into the population."""
+    def _take(self, reports: tuple[Reported, ...]) -> list[Scored]:
+        """Enter reports into the population; those that come together are scored together."""
+        return [
+            self._enter(report, fitness)
+            for report, fitness in zip(reports, self._score(reports), strict=True)
+        ]
+
+    def _enter(self, report: Reported, fitness: Fitness | None) -> Scored:
         record = self._records[report.member]
-        assert record.running is not None
-        fitness = None if report.failure is not None else self._fitness(report, record.running)
         self._records[report.member] = record.answered(report, fitness)
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
@@ -151,22 +155,34 @@ class Search:
             parts={} if fitness is None else fitness.to_json(),
         )
 
-    def _fitness(self, report: Reported, life: Life) -> Fitness | None:
-        rules = self._rules
-        now = sum(report.losses) / len(report.losses)
-        architecture = life.genome.architecture
-        fitness = rules.fitness.score(
-            batch_losses=report.losses,
-            curve=(
-                *((point.tokens, point.loss) for point in life.curve),
-                (report.ledger.tokens, now),
-            ),
-            horizon_tokens=rules.horizon_tokens,
-            flops_per_token=flops_per_token(
-                architecture, sequence_length=architecture.context_length
-            ),
+    def _score(self, reports: tuple[Reported, ...]) -> list[Fitness | None]:
+        """Return the fitness of each report's member; None where it has failed."""
+        horizon = self._rules.horizon_tokens
+        whole = [report for report in reports if report.failure is None]
+        found = self._rules.fitness.score(
+            [standing(self._life(r.member), r, horizon_tokens=horizon) for r in whole],
+            others=[
+                standing(o.life_before(), o.report, horizon_tokens=horizon)
+                for o in self._standing_outcomes(besides={report.member for report in reports})
+            ],
+            horizon_tokens=horizon,
         )
-        return None if isinstance(fitness, Unfit) else fitness
+        fitness = {
+            report.member: fitness
+            for report, fitness in zip(whole, found, strict=True)
+            if not isinstance(fitness, Unfit)
+        }
+        return [fitness.get(report.member) for report in reports]
+
+    def _life(self, member: int) -> Life:
+        life = self._records[member].running
+        assert life is not None
+        return life
+
+    def _standing_outcomes(self, *, besides: set[int]) -> list[Outcome]:
+        """Return the newest outcomes of the other living members."""
+        others = [record.outcome for record in self.records if record.member not in besides]
+        return [outcome for outcome in others if outcome is not None and not outcome.failed]
 
     def _best(self) -> Outcome | None:
         """Return the fittest newest outcome; of equals, that of the lowest member."""

@@ -1,20 +1,28 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.fitness import SUMMANDS, Fitness, FitnessRule, Unfit
+from orchestrator.fitness import SUMMANDS, Fitness, FitnessRule, Standing, Unfit
 from orchestrator.horizon import ESTIMATORS, PowerLaw
 
 CURVE = tuple((1000 * t, 2 + 3 * t**-0.5) for t in range(1, 11))
 
 
-def score(rule=None, *, losses=(3.0, 2.9), flops=2e9, horizon=10**5):
-    return (rule or FitnessRule()).score(
-        batch_losses=losses, curve=CURVE, horizon_tokens=horizon, flops_per_token=flops
+def standing(losses, *, flops=2e9, curve=CURVE):
+    return Standing(
+        batch_losses=losses, curve=curve, flops_per_token=flops, learning_rates=np.ones(64)
     )
+
+
+def score(rule=None, *, losses=(3.0, 2.9), flops=2e9, horizon=10**5):
+    (fitness,) = (rule or FitnessRule()).score(
+        [standing(losses, flops=flops)], horizon_tokens=horizon
+    )
+    return fitness
 
 
 @given(
@@ -53,6 +61,31 @@ def test_the_horizon_correction_is_carried_apart_and_a_fallback_is_recorded():
 @pytest.mark.parametrize("losses", [(), (float("nan"),), (1.0, float("inf"))])
 def test_a_loss_that_is_not_finite_is_no_fitness(losses):
     assert isinstance(score(losses=losses), Unfit)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_failed_are_not_scored_and_disturb_nobody(name):
+    rule = FitnessRule(horizon=ESTIMATORS[name]())
+    shifted = tuple((t, loss + 1) for t, loss in CURVE)
+    two = [standing((3.0, 2.9)), standing((4.0, 3.9), curve=shifted)]
+    failed = standing((float("nan"), 3.0))
+    alone = rule.score(two, horizon_tokens=10**5)
+    found = rule.score([two[0], failed, two[1]], others=[failed], horizon_tokens=10**5)
+    assert (found[0], found[2]) == alone
+    assert isinstance(found[1], Unfit)
+    assert rule.score([failed], horizon_tokens=10**5) == (found[1],)
+
+
+def test_others_are_learnt_from_and_not_scored():
+    """Who has one point can be forecast once others have shown the shape."""
+    rule = FitnessRule(horizon=ESTIMATORS["annealing"]())
+    young = standing((4.0, 4.1), curve=((4000, 4.05),))
+    (alone,) = rule.score([young], horizon_tokens=20_000)
+    (helped,) = rule.score([young], others=[standing((3.0, 2.9))], horizon_tokens=20_000)
+    assert alone.horizon == "present"
+    assert "usable points" in alone.horizon_reason
+    assert helped.horizon == "annealing"
+    assert helped.part("horizon_correction") < 0
 
 
 def test_fitness_refuses_parts_that_do_not_add_up():
