@@ -21,6 +21,7 @@ from trainers.evaluation import Evaluation, evaluate
 from trainers.host import settle_host
 from trainers.model import Taps, Transformer
 from trainers.optimizers import UpdateRule
+from trainers.payoff_sharing import scaled_step, update_scales
 from trainers.seeds import seed_for
 from trainers.state import MemberState, Position
 from trainers.steps import Step, plan_interval
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from search_spaces.gpt.architecture import Architecture
     from search_spaces.gpt.protocol import Protocol
     from trainers.data import Corpus, EvaluationBatch, Split
+    from trainers.payoff_sharing import Scales
     from trainers.settings import TrainerSettings
 
 
@@ -88,6 +90,7 @@ class Member:
         self._corpus = corpus
         self._settings = settings
         self._parameters = list(model.parameters())
+        self._scales = self._update_scales()
         self._loss = torch.compile(model.loss) if settings.compile else model.loss
         self._evaluation_batches: dict[tuple[Split, int], tuple[EvaluationBatch, ...]] = {}
 
@@ -252,11 +255,21 @@ class Member:
         norm = self._clip()
         if not math.isfinite(norm):
             return loss, f"the norm of the gradient became {norm} {where}"
-        self._rule.step(step.learning_rate_factor)
+        scaled_step(self._rule, step.learning_rate_factor, self._scales)
         self._position = replace(after, steps=position.steps + 1)
         if importance is not None:
             self._utilities = attribution.measured(self._utilities, importance)
+            self._scales = self._update_scales()
         return loss, None
+
+    def _update_scales(self) -> Scales:
+        """Share payoffs by what is known of utilities now: so a member continues bit by bit."""
+        return update_scales(
+            dict(self._model.named_parameters()),
+            self._utilities,
+            self._model.architecture,
+            exponent=self._protocol.payoff_sharing,
+        )
 
     def _accumulate(
         self, tokens_BT: Tensor, *, measure: bool
