@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from orchestrator.game.participation import MeasuredMoves, exploitability
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orchestrator.events import JSON
+    from trainers.measurement.best_reply import BestReply
 
 Place = tuple[str, int, int]
 """Kind (`head` or `ffn`), layer, and head within the layer."""
@@ -85,9 +82,7 @@ class ComponentGame:
             "loss_rise": self.rise,
             "loss_rise_se": self.rise_error,
             "saved_gflops": self.saved_gflops,
-            "measured": [
-                [*m.place, m.delta, m.standard_error, m.gflops] for m in self.measured
-            ],
+            "measured": [[*m.place, m.delta, m.standard_error, m.gflops] for m in self.measured],
             "components": self.components,
             "base_loss": self.base_loss,
             "sequences": self.sequences,
@@ -128,14 +123,41 @@ class ComponentGame:
             raise ValueError(f"a component game needs {error}, but it is missing.") from error
 
 
-def exploited(
-    measured: Sequence[Measured], *, price: float, margin: float
-) -> tuple[float, float]:
-    """Return the exploitability of the whole model over the measured components, and its error."""
+def game_of(reply: BestReply, *, price: float, margin: float) -> ComponentGame:
+    """Return the game of a model from its measured best reply.
+
+    Args:
+        reply: What was measured.
+        price: At which the reply was sought.
+        margin: Standard errors by which a move had to pay.
+    """
     moves = MeasuredMoves(
-        worth=np.array([m.delta for m in measured]),
-        standard_errors=np.array([m.standard_error for m in measured]),
-        costs=np.array([price * m.gflops for m in measured]),
+        worth=reply.delta, standard_errors=reply.standard_errors, costs=price * reply.gflops
     )
     found = exploitability(moves, MeasuredMoves.none(), z=margin)
-    return found.total, found.standard_error
+    return ComponentGame(
+        price=price,
+        margin=margin,
+        removed=tuple((c.kind, c.layer, c.index) for c in reply.removed),
+        rise=reply.rise,
+        rise_error=reply.rise_error,
+        saved_gflops=reply.saved_gflops,
+        measured=tuple(
+            Measured(
+                place=(component.kind, component.layer, component.index),
+                delta=float(delta),
+                standard_error=float(error),
+                gflops=float(gflops),
+            )
+            for component, delta, error, gflops in zip(
+                reply.measured, reply.delta, reply.standard_errors, reply.gflops, strict=True
+            )
+        ),
+        components=reply.components,
+        base_loss=reply.base_loss,
+        sequences=reply.sequences,
+        evaluations=reply.evaluations,
+        flops=reply.flops,
+        exploitability=found.total,
+        exploitability_error=found.standard_error,
+    )

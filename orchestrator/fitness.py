@@ -49,8 +49,8 @@ class Fitness:
         total = -sum(nats for name, nats in self.parts if name != "standard_error")
         if not math.isclose(self.value, total, rel_tol=1e-9, abs_tol=1e-9):
             raise ValueError(
-                f"Fitness is minus the sum of its parts, but value={self.value} and {self.parts} "
-                f"give {total}."
+                f"Fitness is minus the sum of its parts but the standard error, but "
+                f"value={self.value} and the parts give {total}."
             )
 
     def part(self, name: str) -> float:

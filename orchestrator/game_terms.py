@@ -69,13 +69,13 @@ class GameTerms:
         found: list[tuple[str, float]] = []
         if self.best_reply:
             gain = 0.0 if evidence.game is None else evidence.game.phi_gain(price)
-            found.append(("best_reply", -gain))
+            found.append(("best_reply", 0.0 - gain))
         if self.remaining_improvement > 0:
             ahead = PowerLaw().estimate(curve, batch_losses, horizon_tokens=horizon_tokens)
             still = sum(batch_losses) / len(batch_losses) - ahead.loss
-            found.append(("remaining_improvement", -self.remaining_improvement * still))
+            found.append(("remaining_improvement", 0.0 - self.remaining_improvement * still))
         if self.nash_average > 0:
-            found.append(("nash_average", -self.nash_average * evidence.nash_advantage))
+            found.append(("nash_average", 0.0 - self.nash_average * evidence.nash_advantage))
         if self.guard_rail:
             found.append(("guard_rail", evidence.guard_rail.nats))
         return found

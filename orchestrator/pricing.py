@@ -1,8 +1,9 @@
 """The price mu that a search asks for cost: fixed, or what its own population shows (DESIGN 4.5).
 
-A population's price is the slope of its (cost, loss) front at its median cost. Fronts of few members
-are noisy, so the price moves only a part of the way from generation to generation; where the front
-has a single member (the cheapest is the best) a unit of cost buys nothing, and the price falls.
+A population's price is the slope of its (cost, loss) front at its median cost. Fronts of few
+members are noisy, so the price moves only a part of the way from generation to generation; where
+the front has a single member (the cheapest is the best) a unit of cost buys nothing, and the price
+falls.
 """
 
 from __future__ import annotations
@@ -52,4 +53,6 @@ def front_price(
             reason = f"slope {slope:.4g} of a front of {len(price.front)} members"
         else:
             reason = "no member is better than the cheapest one"
-    return Priced(value=slope if before is None else before + MOVE * (slope - before), reason=reason)
+    return Priced(
+        value=slope if before is None else before + MOVE * (slope - before), reason=reason
+    )
