@@ -44,15 +44,15 @@ def front_price(
         losses: Of the same members.
         before: The price before; None: there was none, and the slope is taken as it is.
     """
-    slope, reason = 0.0, "no member is alive"
-    if costs:
+    slope, reason = before or 0.0, "members that all cost the same show no price"
+    if len(set(costs)) > 1:
         _, cheapest = min(zip(costs, losses, strict=True))
         if any(loss < cheapest for loss in losses):
             price = price_from_front(costs, losses, at=median(costs))
             slope = price.value
             reason = f"slope {slope:.4g} of a front of {len(price.front)} members"
         else:
-            reason = "no member is better than the cheapest one"
+            slope, reason = 0.0, "no member is better than the cheapest one"
     return Priced(
         value=slope if before is None else before + MOVE * (slope - before), reason=reason
     )
