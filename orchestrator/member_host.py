@@ -270,9 +270,13 @@ class MemberHost:
             else:
                 failure = f"the selection loss became {evaluation.nats_per_token}"
         if failure is None and task.price is not None:
-            reply = member.play(price=task.price)
-            game = game_of(reply, price=task.price, margin=self._settings.game_margin)
-            flops += game.flops
+            try:
+                reply = member.play(price=task.price)
+            except ValueError as error:  # without a component the loss is not finite
+                failure, losses, nats, bits = f"its game has no value: {error}", (), None, None
+            else:
+                game = game_of(reply, price=task.price, margin=self._settings.game_margin)
+                flops += game.flops
         if failure is None and self._settings.domain_batches > 0:
             by_domain = member.evaluate_domains()
             domains = tuple(e.nats_per_token for e in by_domain)

@@ -245,14 +245,13 @@ class Member:
     def play(self, *, price: float) -> BestReply:
         """Seek the components' best reply to a price on the game split; a later state names it.
 
+        Before utilities are measured (a short interval after a morph) all proxies are 0, and the
+        costliest components are those that are left out.
+
         Raises:
-            ValueError: The utilities were not measured, or a loss is not finite.
+            ValueError: A loss is not finite.
         """
         settings = self._settings
-        if self._utilities.weight == 0.0:
-            raise ValueError(
-                "A game needs measured utilities, but there are none. Set utility_every > 0."
-            )
         settle_host(settings.threads)
         reply = best_reply(
             self._model,

@@ -88,10 +88,18 @@ def test_a_layer_none_of_whose_components_pay_is_the_layer_that_goes(playing):
         assert record.moves[0].startswith(f"layer {layer} removed, least useful")
 
 
-def test_a_game_needs_utilities(make_member, settings):
-    member = make_member(run=settings(game_evaluations=10, utility_every=0))
+def test_before_utilities_are_measured_the_costliest_components_are_left_out(make_member, settings):
+    member = make_member(run=settings(game_evaluations=4, utility_every=0))
     member.train(INTERVAL)
-    with pytest.raises(ValueError, match="needs measured utilities"):
+    reply = member.play(price=0.1)
+    assert [(c.kind, c.layer) for c in reply.measured] == [("ffn", 0), ("ffn", 1)]
+
+
+def test_a_loss_that_is_not_finite_is_no_game(playing):
+    member = playing()
+    with torch.no_grad():
+        member.model.final_norm.weight[0] = float("nan")
+    with pytest.raises(ValueError, match="must be finite"):
         member.play(price=1.0)
 
 
