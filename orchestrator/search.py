@@ -12,12 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.appraisal import Appraisal
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
-from orchestrator.fitness import Unfit
 from orchestrator.generation import breed, observations
 from orchestrator.population import Life, MemberRecord, inherited
 from orchestrator.randomness import generator
-from orchestrator.standings import standing
 from orchestrator.tasks import StateKey, Train
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
@@ -25,8 +24,8 @@ from search_spaces.genome import genome_from_json, genome_to_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.appraisal import Score
     from orchestrator.events import Event, Reported
-    from orchestrator.fitness import Fitness
     from orchestrator.generation import Child
     from orchestrator.journal import Journal
     from orchestrator.population import Outcome
@@ -51,10 +50,11 @@ class Search:
         self._inbox: dict[int, Reported] = {}
         self._makers: dict[StateKey, Train] = {}
         self._closed = -1
-        self._best_fitness = float("-inf")
+        self._best_life: Life | None = None
         self._best_generation = 0
         self._tokens, self._flops = 0, 0.0
         self._stopping: StopReason | None = None
+        self._appraisal = Appraisal(rules)
         self._verdict: Verdict | None = None
 
     @property
@@ -138,14 +138,14 @@ class Search:
 
     def _take(self, reports: tuple[Reported, ...]) -> list[Scored]:
         """Enter reports into the population; those that come together are scored together."""
-        return [
-            self._enter(report, fitness)
-            for report, fitness in zip(reports, self._score(reports), strict=True)
-        ]
+        scores = self._appraisal.score(reports, self.records)
+        return [self._enter(report, score) for report, score in zip(reports, scores, strict=True)]
 
-    def _enter(self, report: Reported, fitness: Fitness | None) -> Scored:
-        record = self._records[report.member]
-        self._records[report.member] = record.answered(report, fitness)
+    def _enter(self, report: Reported, score: Score) -> Scored:
+        fitness = score.fitness
+        self._records[report.member] = self._records[report.member].answered(
+            report, fitness, price=score.price, gflops=score.gflops
+        )
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
         return Scored(
@@ -154,35 +154,6 @@ class Search:
             fitness=None if fitness is None else fitness.value,
             parts={} if fitness is None else fitness.to_json(),
         )
-
-    def _score(self, reports: tuple[Reported, ...]) -> list[Fitness | None]:
-        """Return the fitness of each report's member; None where it has failed."""
-        horizon = self._rules.horizon_tokens
-        whole = [report for report in reports if report.failure is None]
-        found = self._rules.fitness.score(
-            [standing(self._life(r.member), r, horizon_tokens=horizon) for r in whole],
-            others=[
-                standing(o.life_before(), o.report, horizon_tokens=horizon)
-                for o in self._standing_outcomes(besides={report.member for report in reports})
-            ],
-            horizon_tokens=horizon,
-        )
-        fitness = {
-            report.member: fitness
-            for report, fitness in zip(whole, found, strict=True)
-            if not isinstance(fitness, Unfit)
-        }
-        return [fitness.get(report.member) for report in reports]
-
-    def _life(self, member: int) -> Life:
-        life = self._records[member].running
-        assert life is not None
-        return life
-
-    def _standing_outcomes(self, *, besides: set[int]) -> list[Outcome]:
-        """Return the newest outcomes of the other living members."""
-        others = [record.outcome for record in self.records if record.member not in besides]
-        return [outcome for outcome in others if outcome is not None and not outcome.failed]
 
     def _best(self) -> Outcome | None:
         """Return the fittest newest outcome; of equals, that of the lowest member."""
@@ -198,6 +169,7 @@ class Search:
             best = self._best()
             fitness = None if best is None else best.candidate().fitness
             loss = None if best is None else best.loss
+            priced = self._appraisal.close(generation, self.records)
             events.append(
                 GenerationClosed(
                     generation=generation,
@@ -206,11 +178,13 @@ class Search:
                     best_fitness=fitness,
                     tokens=self._tokens,
                     flops=self._flops,
+                    price=None if priced is None else priced.value,
+                    price_reason=None if priced is None else priced.reason,
                 )
             )
             self._closed = generation
-            if fitness is not None and fitness > self._best_fitness:
-                self._best_fitness, self._best_generation = fitness, generation
+            if best is not None and best.life.is_fitter_than(self._best_life):
+                self._best_life, self._best_generation = best.life, generation
             if self._stopping is None:
                 self._stopping = self._stop_reason(generation, loss)
         return events
@@ -261,6 +235,9 @@ class Search:
 
     def _enact(self, in_force: Sequence[Event]) -> tuple[Task, ...]:
         """Take the orders that are now in the log into the population and make tasks of them."""
+        for event in in_force:  # the log's price, if a library now gives another one
+            if isinstance(event, GenerationClosed) and event.price is not None:
+                self._appraisal.price_is(event.price)
         outcomes = {member: record.outcome for member, record in self._records.items()}
         orders = [event for event in in_force if isinstance(event, Ordered)]
         tasks = tuple(self._enact_one(order, outcomes) for order in orders)
@@ -281,6 +258,8 @@ class Search:
             life = inherited(parent.life, genome)
         else:
             life = parent.life
+        if order.decision != "continue":
+            self._appraisal.born(order.member)
         record = self._records.get(order.member)
         self._records[order.member] = (
             MemberRecord(member=order.member, order=order, running=life)
@@ -296,6 +275,7 @@ class Search:
             tokens=order.tokens,
             ledger=life.ledger,
             seed=task_seed(self._rules.seed, order),
+            price=self._appraisal.price_of_play,
             before=None if source is None else self._makers.get(source),
         )
 

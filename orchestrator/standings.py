@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.events import Reported
+    from orchestrator.game_terms import GameEvidence
     from orchestrator.population import Life
     from search_spaces.gpt.protocol import Protocol
 
@@ -22,13 +23,16 @@ POINTS = 512
 """Samples of the whole budget: an annealing of a hundredth of it still has five."""
 
 
-def standing(life: Life, report: Reported, *, horizon_tokens: int) -> Standing:
+def standing(
+    life: Life, report: Reported, *, horizon_tokens: int, evidence: GameEvidence | None = None
+) -> Standing:
     """Return where the member stands.
 
     Args:
         life: Before the interval that the report is about.
         report: Of the interval.
         horizon_tokens: Tokens of the whole budget.
+        evidence: What is known of its game.
     """
     now = sum(report.losses) / len(report.losses) if report.losses else math.nan
     architecture = life.genome.architecture
@@ -40,6 +44,7 @@ def standing(life: Life, report: Reported, *, horizon_tokens: int) -> Standing:
         ),
         flops_per_token=flops_per_token(architecture, sequence_length=architecture.context_length),
         learning_rates=learning_rates(life, horizon_tokens=horizon_tokens),
+        evidence=evidence,
     )
 
 
