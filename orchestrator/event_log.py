@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOG_NAME = "events.jsonl"
 
 
-class DamagedLog(UserError):
+class DamagedLogError(UserError):
     """A line before the end of a log is not what was written; `whole` is what stands before it."""
 
     def __init__(
@@ -62,7 +62,7 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
 
     Raises:
         UserError: No such file.
-        DamagedLog: A line before the end is not what was written.
+        DamagedLogError: A line before the end is not what was written.
     """
     try:
         content = path.read_bytes()
@@ -99,9 +99,9 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
     return events, checksum, offset
 
 
-def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLog:
+def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLogError:
     number = len(whole)
-    return DamagedLog(
+    return DamagedLogError(
         where=f"{path}, line {number + 1}",
         law="every line continues the checksum of the line before it",
         found=found,
@@ -115,8 +115,8 @@ def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLog:
 
 def _rebuild(
     where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
-) -> DamagedLog:
-    return DamagedLog(where=where, law=law, found=found, remedy=remedy, whole=whole)
+) -> DamagedLogError:
+    return DamagedLogError(where=where, law=law, found=found, remedy=remedy, whole=whole)
 
 
 def is_being_written(path: Path) -> bool:

@@ -37,8 +37,7 @@ def leader(story: Story) -> Point | None:
 def founders(story: Story) -> dict[Point, Point]:
     """Return for each state of the population the one with fresh weights that it descends from."""
     result: dict[Point, Point] = {}
-    for point in sorted(story.orders, key=lambda p: (p[1], p[0])):
-        order = story.orders[point]
+    for point, order in story.orders.items():  # in the order of the log: sources come first
         if order.decision == "baseline":
             continue
         source = order.source

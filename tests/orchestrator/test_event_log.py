@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import UserError
-from orchestrator.event_log import DamagedLog, EventLog, is_being_written, read_log
+from orchestrator.event_log import DamagedLogError, EventLog, is_being_written, read_log
 from orchestrator.events import GenerationClosed, Ledger, Ordered, Reported, Scored
 
 EVENTS = [
@@ -180,8 +180,10 @@ def test_what_stands_before_the_damage_is_kept_with_the_error(tmp_path):
         log.append(EVENTS)
     lines = path.read_bytes().splitlines(keepends=True)
     for at in range(len(lines)):
-        path.write_bytes(b"".join([*lines[:at], lines[at].replace(b":", b";", 1), *lines[at + 1 :]]))
-        with pytest.raises(DamagedLog) as caught:
+        path.write_bytes(
+            b"".join([*lines[:at], lines[at].replace(b":", b";", 1), *lines[at + 1 :]])
+        )
+        with pytest.raises(DamagedLogError) as caught:
             read_log(path)
         assert caught.value.whole == tuple(EVENTS[:at])
         assert f"line {at + 1}" in str(caught.value)
