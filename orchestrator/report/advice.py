@@ -106,7 +106,8 @@ def _at_edges(story: Story) -> list[str]:
         return []
     genes = flat(story.orders[front].genome)
     return [
-        f"{account.name} = {as_gene(genes[account.name])} (searched: {as_gene(low)} to {as_gene(high)})"
+        f"{account.name} = {as_gene(genes[account.name])} "
+        f"(searched: {as_gene(low)} to {as_gene(high)})"
         for account in searched_genes(story)
         if (bounds := _bounds(account)) is not None and account.is_active(genes)
         for low, high in (bounds,)
@@ -120,6 +121,10 @@ def _bounds(account: GeneAccount) -> tuple[float, float] | None:
 
 
 def _touches(value: JSON, low: float, high: float) -> bool:
-    """Return whether a value, or every layer's, lies on the same bound."""
+    """Return whether a value, or every layer's, lies on the same bound that could be moved.
+
+    Nothing lies below one layer or one head, below no dropout.
+    """
     values = value if isinstance(value, list | tuple) else [value]
-    return any(all(v == bound for v in values) for bound in (low, high))
+    is_natural = low in {0, 1}
+    return all(v == high for v in values) or (not is_natural and all(v == low for v in values))

@@ -48,12 +48,20 @@ def subject_of(directory: Path, *, commands: frozenset[str]) -> Subject:
 
 
 def write_report(subject: Subject, target: Path) -> None:
-    """Write the page: whole, or not at all.
+    """Make the page and write it.
 
     Raises:
         UserError: The place cannot be written.
     """
-    text = search_report(subject)
+    write_text(search_report(subject), target)
+
+
+def write_text(text: str, target: Path) -> None:
+    """Write a page: whole, or not at all.
+
+    Raises:
+        UserError: The place cannot be written.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:

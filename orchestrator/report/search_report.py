@@ -37,19 +37,13 @@ SECTIONS = (
 )
 
 
-def search_report(subject: Subject, *, script: str = "") -> str:
-    """Return the page; the same subject gives the same text.
-
-    Args:
-        subject: The search.
-        script: JavaScript for a page that is served while the search goes on.
-    """
+def search_report(subject: Subject) -> str:
+    """Return the page; the same subject gives the same text."""
     made = (part.section(subject) for part in SECTIONS)
     return page(
         title=f"Search {subject.name}",
         subtitle=_subtitle(subject),
         sections=[section for section in made if section is not None],
-        script=script,
     )
 
 

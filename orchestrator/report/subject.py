@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -58,5 +58,5 @@ def latest(story: Story) -> str | None:
     ends = [report.finished_at for report in story.reports.values()]
     if not ends:
         return None
-    moment = datetime.datetime.fromtimestamp(max(ends), tz=datetime.UTC)
+    moment = dt.datetime.fromtimestamp(max(ends), tz=dt.UTC)
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -77,21 +77,19 @@ def _branches(
     living = living_lineages(story)
     result = []
     for life in lives:
-        points = [(life.key.member, report.generation) for report in life.reports]
-        is_leading = any(point in path for point in points)
         last = life.reports[-1]
         is_now = life.is_last and last.failure is None
         result.append(
             Branch(
                 row=rows[life.key],
-                begin=float(life.tokens_before),
+                begin=max(0.0, float(life.tokens_before)),
                 end=ends[life.key],
                 parent_row=rows.get(life.donor) if life.donor is not None else None,
-                is_leading=is_leading,
-                is_living=any(point in living for point in points),
+                led_until=_until(life, path),
+                lives_until=_until(life, living),
                 is_morph=is_morph(life.reports[0]),
                 is_failed=last.failure is not None,
-                label=f"{loss(last.nats_per_token)}  member {life.key.member}" if is_now else "",
+                label=f"member {life.key.member}  {loss(last.nats_per_token)}" if is_now else "",
             )
         )
     return tuple(result)
@@ -99,8 +97,16 @@ def _branches(
 
 def _end(life: Segment, shown: frozenset[Point]) -> float:
     """Return the tokens at the end of what is shown of a stretch."""
-    return max(
+    end = _until(life, shown)
+    assert end is not None
+    return end
+
+
+def _until(life: Segment, points: frozenset[Point]) -> float | None:
+    """Return the tokens at the end of the last interval that is one of the points."""
+    held = [
         float(report.ledger.tokens)
         for report in life.reports
-        if (life.key.member, report.generation) in shown
-    )
+        if (life.key.member, report.generation) in points
+    ]
+    return max(held, default=None)

@@ -1,1 +1,1 @@
-"""Figures of a search's report: pure functions from values to matplotlib figures, one idea a file."""
+"""Figures of a search's report: pure functions of values, one idea a file."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def draw_bands(axes: Axes, spread: Bands, *, is_named: bool = True) -> None:
-    """Draw the bands of the middle 80 % and 50 %, and the median."""
+    """Draw the bands of the middle 80% and 50%, and the median."""
     outer_low, inner_low, median, inner_high, outer_high = spread.quantiles
-    names = ("80 % of members", "50 % of members", "median") if is_named else (None, None, None)
+    names = ("80% of members", "50% of members", "median") if is_named else (None, None, None)
     axes.fill_between(
         spread.x, outer_low, outer_high, color=MUTED, alpha=0.22, linewidth=0, label=names[0]
     )

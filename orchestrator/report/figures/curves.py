@@ -42,7 +42,7 @@ class LossCurves:
     """What the figure shows; losses in nats per token on the selection split."""
 
     members: tuple[Curve, ...]
-    """A stretch of life with one genome each, from the state it grew out of; empty: see `spread`."""
+    """A stretch of life with one genome each, from the state it grew out of."""
     spread: Bands | None
     """Of a population too large for a line a member."""
     leader: Curve
@@ -51,9 +51,9 @@ class LossCurves:
     """The lowest loss of each generation."""
     baseline: Curve
     exploits: Curve
-    """Where children have ended their first interval."""
+    """Where children of an unchanged architecture have ended their first interval."""
     morphs: Curve
-    """Those of them whose architecture changed."""
+    """Where children of a changed architecture have."""
     counts: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None
     """Exploits, morphs and failures by generation, of a large population."""
     bits_per_byte_per_nat: float
@@ -121,14 +121,14 @@ def _draw_losses(axes: Axes, curves: LossCurves) -> None:
         color=BEST, linewidth=1.2, linestyle=(0, (1, 1.5)), label="best so far",
     )  # fmt: skip
     for marks, shape, colour, name in (
-        (curves.exploits, "^", SERIES[2], "after an exploit"),
-        (curves.morphs, "D", SERIES[6], "... with a morph"),
+        (curves.exploits, "^", SERIES[2], "exploit"),
+        (curves.morphs, "D", SERIES[6], "exploit with a morph"),
     ):
         if marks.loss:
             axes.plot(
                 *(marks.tokens, marks.loss),
-                marker=shape, linestyle="none", color=colour, markersize=6,
-                markerfacecolor="none" if shape == "D" else colour, markeredgewidth=1.3, label=name,
+                marker=shape, linestyle="none", color=colour, markersize=6 if shape == "^" else 5,
+                alpha=0.9, label=name,
             )  # fmt: skip
     shown = [loss for curve in (*curves.members, curves.best, curves.leader) for loss in curve.loss]
     lowest = min([*shown, *curves.baseline.loss, *_lowest(curves)])

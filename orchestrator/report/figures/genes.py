@@ -93,18 +93,16 @@ def _logarithmic(axes: Axes, history: NumericHistory) -> None:
 
 
 def _shared(axes: Axes, history: SharedHistory) -> None:
-    numbers = np.arange(len(history.shares))
-    floor = np.zeros(len(numbers))
-    columns = np.asarray(history.shares, float).reshape(len(numbers), -1)
-    for at, option in enumerate(history.options):
-        shares = columns[:, at]
-        axes.bar(
-            numbers, shares, bottom=floor, width=1.0, linewidth=0, alpha=0.8,
-            color=SERIES[at % len(SERIES)], label=option,
-        )  # fmt: skip
-        floor = floor + shares
+    numbers = len(history.shares)
+    edges = np.arange(numbers + 1) - 0.5
+    tops = np.cumsum(np.asarray(history.shares, float).reshape(numbers, -1), axis=1)
+    for at in range(len(history.options)):
+        floor = tops[:, at - 1] if at else np.zeros(numbers)
+        axes.stairs(
+            tops[:, at], edges, baseline=floor, fill=True, alpha=0.8, color=SERIES[at % len(SERIES)]
+        )
     axes.set_ylim(0, 1)
-    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axes.set_xlim(-0.5, max(0.5, len(numbers) - 0.5))
+    axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
+    axes.set_xlim(-0.5, max(0.5, numbers - 0.5))
     axes.grid(visible=False)
     axes.tick_params(axis="y", labelcolor=INK)

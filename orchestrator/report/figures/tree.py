@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.report.drawing import INK, MUTED, NARROW, SERIES, counted, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _ROW_INCHES = 0.21
@@ -25,31 +26,42 @@ class Branch:
     """Tokens along the lineage."""
     parent_row: int | None
     """Where it branches off; None: it began with fresh weights."""
-    is_leading: bool
-    is_living: bool
-    """Whether a member of the present population descends from it."""
+    led_until: float | None
+    """To here it is the leader's lineage; None: nowhere."""
+    lives_until: float | None
+    """To here members of the present population descend from it; None: it has died out."""
     is_morph: bool
     is_failed: bool
     label: str
     """At its end; empty for stretches that have ended."""
 
 
-def draw(branches: tuple[Branch, ...], width: float) -> Figure:
-    """Draw the tree, time to the right; lines do not cross where branches are in tree order."""
+def draw(branches: tuple[Branch, ...], whose: str, width: float) -> Figure:
+    """Draw the tree, time to the right; lines do not cross where branches are in tree order.
+
+    Args:
+        branches: With their rows.
+        whose: The marked path is this one's: winner or leader.
+        width: Inches.
+    """
     rows = 1 + max(branch.row for branch in branches)
     is_narrow = width <= NARROW
     figure, axes = new_figure(width=width, height=_AXES_INCHES + _ROW_INCHES * max(rows, 3))
-    for branch in sorted(branches, key=lambda b: (b.is_leading, b.is_living)):
-        colour = SERIES[1] if branch.is_leading else INK if branch.is_living else MUTED
-        style = {
-            "color": colour,
-            "linewidth": 2.8 if branch.is_leading else 1.4 if branch.is_living else 1.0,
-            "alpha": 1.0 if branch.is_living or branch.is_leading else 0.5,
-            "solid_capstyle": "round",
-        }
-        axes.plot([branch.begin, branch.end], [branch.row, branch.row], **style)
-        if branch.parent_row not in {None, branch.row}:
-            axes.plot([branch.begin] * 2, [branch.parent_row, branch.row], **style)
+    for until, style in (
+        (lambda b: b.end, {"color": MUTED, "linewidth": 1.0, "alpha": 0.55}),
+        (lambda b: b.lives_until, {"color": INK, "linewidth": 1.4}),
+        (lambda b: b.led_until, {"color": SERIES[1], "linewidth": 2.8}),
+    ):
+        for branch in branches:
+            end = until(branch)
+            if end is None:
+                continue
+            stem = branch.row if branch.parent_row is None else branch.parent_row
+            axes.plot(
+                [branch.begin, branch.begin, end], [stem, branch.row, branch.row], **style,
+                solid_capstyle="round", solid_joinstyle="round",
+            )  # fmt: skip
+    for branch in branches:
         if branch.is_morph:
             axes.plot(branch.begin, branch.row, "D", color=SERIES[6], markersize=5)
         if branch.is_failed:
@@ -61,9 +73,9 @@ def draw(branches: tuple[Branch, ...], width: float) -> Figure:
                 xytext=(5, 0),
                 textcoords="offset points",
                 va="center",
-                color=colour,
+                color=SERIES[1] if branch.led_until == branch.end else INK,
                 fontsize=9,
-                fontweight="bold" if branch.is_leading else "normal",
+                fontweight="bold" if branch.led_until == branch.end else "normal",
             )
     axes.set_ylim(rows - 0.4, -0.6)
     axes.set_yticks([])
@@ -72,10 +84,18 @@ def draw(branches: tuple[Branch, ...], width: float) -> Figure:
     axes.set_xlabel("tokens trained along the lineage")
     end = max(branch.end for branch in branches)
     axes.set_xlim(-0.01 * end, end * (1.42 if is_narrow else 1.16))
+    axes.spines["bottom"].set_bounds(0, end)
     counted(axes.xaxis)
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= end * 1.001])
+    _legend(figure, axes, branches, whose=whose, is_narrow=is_narrow)
+    return figure
+
+
+def _legend(
+    figure: Figure, axes: Axes, branches: tuple[Branch, ...], *, whose: str, is_narrow: bool
+) -> None:
     for shape, colour, size, name in (
-        ("-", SERIES[1], 2.8, "winner's or leader's lineage"),
+        ("-", SERIES[1], 2.8, f"{whose}'s lineage"),
         ("-", INK, 1.4, "has descendants now"),
         ("D", SERIES[6], 5, "architecture changed"),
         ("X", SERIES[3], 7, "failed"),
@@ -95,4 +115,3 @@ def draw(branches: tuple[Branch, ...], width: float) -> Figure:
         handlelength=1.3,
         columnspacing=1.0,
     )
-    return figure

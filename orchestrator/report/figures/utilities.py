@@ -18,6 +18,7 @@ Kind = Literal["embedding", "head", "FFN"]
 _COLOURS: dict[Kind, str] = {"embedding": SERIES[4], "head": SERIES[0], "FFN": SERIES[1]}
 MOST_COMPONENTS = 120
 """Components that are drawn one by one; of larger models layers are."""
+_MOST_NAMED, _MOST_NAMED_NARROW = 45, 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ def draw(utilities: tuple[Utility, ...], width: float) -> Figure:
     else:
         _one_by_one(axes, utilities, is_narrow=is_narrow)
     axes.set_ylabel("utility (nats per token)")
-    axes.set_ylim(bottom=min(0.0, *(u.mean - 2 * u.error for u in utilities)))
+    lowest = min(u.mean - 2 * u.error for u in utilities)
+    axes.set_ylim(bottom=min(lowest, 0.0) - 0.04 * max(abs(u.mean) for u in utilities))
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     handles, labels = axes.get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
@@ -90,15 +92,35 @@ def _one_by_one(axes: Axes, utilities: tuple[Utility, ...], *, is_narrow: bool) 
     for layer, held in groupby(utilities, key=lambda u: u.layer):
         size = len(tuple(held))
         centres.append(edge + (size - 1) / 2)
-        names.append("emb." if layer is None else f"{layer}" if is_narrow else f"layer {layer}")
+        names.append(
+            ("emb." if is_narrow else "embedding")
+            if layer is None
+            else f"{layer}"
+            if is_narrow
+            else f"layer {layer}"
+        )
         edge += size
         axes.axvline(edge - 0.5, color=MUTED, linewidth=0.6, alpha=0.6)
-    axes.set_xticks(centres, names)
     axes.tick_params(axis="x", length=0)
+    if len(utilities) <= (_MOST_NAMED_NARROW if is_narrow else _MOST_NAMED):
+        axes.set_xticks(range(len(utilities)), [_short(u) for u in utilities], fontsize=9)
+        layers = axes.secondary_xaxis(-0.09)
+        layers.set_xticks(centres, names)
+        layers.spines["bottom"].set_visible(False)
+        layers.tick_params(length=0, labelcolor=INK)
+        if is_narrow:
+            layers.set_xlabel("layer", color=INK)
+    else:
+        axes.set_xticks(centres, names)
+        if is_narrow:
+            axes.set_xlabel("layer")
     axes.grid(visible=False, axis="x")
     axes.set_xlim(-0.7, len(utilities) - 0.3)
-    if is_narrow:
-        axes.set_xlabel("layer")
+
+
+def _short(utility: Utility) -> str:
+    """Name a component inside its layer: h0, h1, ..., F."""
+    return {"embedding": "", "head": f"h{utility.index}", "FFN": "F"}[utility.kind]
 
 
 def _by_layer(axes: Axes, utilities: tuple[Utility, ...]) -> None:

@@ -41,10 +41,11 @@ def section(subject: Subject) -> Section | None:
     if curves is None:
         return None
     best, first = curves.best.loss[-1], curves.best.loss[0]
-    findings = [
+    told = (
         f"The best loss fell from {loss(first)} nats per token after the first interval to "
         f"{loss(best)} ({curves.best.tokens[-1]:,.0f} tokens along the lineage)."
-    ]
+    )
+    findings = [told]
     if curves.baseline.loss:
         behind = curves.baseline.loss[-1] - curves.leader.loss[-1]
         side = "below" if behind > 0 else "above"
@@ -91,8 +92,8 @@ def loss_curves(story: Story) -> LossCurves | None:
         leader_is_winner=story.finished is not None,
         best=Curve(tokens=tuple(tokens), loss=tuple(best)),
         baseline=default,
-        exploits=_curve(children) if is_small else _curve(()),
-        morphs=_curve(filter(is_morph, children)) if is_small else _curve(()),
+        exploits=_curve(r for r in children if is_small and not is_morph(r)),
+        morphs=_curve(r for r in children if is_small and is_morph(r)),
         counts=None if is_small else _counts(story),
         bits_per_byte_per_nat=_factor(path),
         top=_top(rows, leading, default),
@@ -151,10 +152,11 @@ def _above(story: Story, top: float) -> list[str]:
     ]
     if not losses:
         return []
-    return [
+    told = (
         f"{len(losses)} intervals ended with a loss above the picture's upper edge, "
         f"the highest with {max(losses):.4g}."
-    ]
+    )
+    return [told]
 
 
 def _caption(curves: LossCurves, *, members: int) -> str:
@@ -164,8 +166,9 @@ def _caption(curves: LossCurves, *, members: int) -> str:
             "end of another, a member has adopted that one's state (exploit)."
         )
     else:
-        shown = f"Bands hold the middle 80 % and 50 % of {members:,} members."
+        shown = f"Bands hold the middle 80% and 50% of {members:,} members."
     return (
-        f"Loss on the selection split by tokens trained along the lineage, inherited ones included. "
+        "Loss on the selection split by tokens trained along the lineage, inherited ones "
+        "included. "
         f"{shown}"
     )

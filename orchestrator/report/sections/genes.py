@@ -29,8 +29,8 @@ def section(subject: Subject) -> Section | None:
     whose = "winner" if subject.story.finished is not None else "leader"
     parts = [
         paragraph(
-            "Numbers: each dot is a member (in large populations: bands of the middle 80 % and "
-            f"50 %), the blue line is the median, the thick orange line the {whose}'s lineage; the "
+            "Numbers: each dot is a member (in large populations: bands of the middle 80% and "
+            f"50%), the blue line is the median, the thick orange line the {whose}'s lineage; the "
             "height of a panel is the range that was searched. Choices: shares of the members. "
             "Values per layer are told by their mean."
         ),
@@ -49,13 +49,18 @@ def _narrowed(found: Sequence[History]) -> list[str]:
         for history in found
         if isinstance(history, NumericHistory) and (share := spread_left(history)) is not None
     ]
-    close = [f"{name} ({share:.0%})" for share, name in sorted(left) if share < 0.5][:5]
+    settled = [name for share, name in left if share == 0.0]
+    close = [f"{name} ({share:.0%})" for share, name in sorted(left) if 0 < share < 0.5][:5]
     agreed = [
         f"{h.gene.name} = {h.options[int(np.argmax(h.shares[-1]))]}"
         for h in found
         if not isinstance(h, NumericHistory) and max(h.shares[-1], default=0.0) >= 0.999
     ]
     result = []
+    if settled:
+        result.append(
+            f"Settled, the middle half of the members having one value: {', '.join(settled)}."
+        )
     if close:
         result.append(
             "Narrowed most, by what is left of the first generation's middle half: "
@@ -77,7 +82,8 @@ def _panel(history: History, whose: str) -> str:
     told = _numbers(history, whose) if isinstance(history, NumericHistory) else _shares(history)
     picture = inline_svg(draw(history), description=f"{history.gene.name}: {told}")
     name = html.escape(history.gene.name)
-    return f"<figure><figcaption><strong>{name}</strong> {_side(history)}</figcaption>{picture}</figure>"
+    caption = f"<figcaption><strong>{name}</strong> {_side(history)}</figcaption>"
+    return f"<figure>{caption}{picture}</figure>"
 
 
 def _side(history: History) -> str:
@@ -87,28 +93,41 @@ def _side(history: History) -> str:
         if math.isnan(last):
             return "not active at the end"
         mean = "mean " if history.gene.is_per_layer else ""
-        return f'<span class="leading">{mean}{html.escape(as_gene(last))}</span>'
-    keys = "".join(
-        f'<span class="key"><svg width="10" height="10" aria-hidden="true"><rect width="10" '
-        f'height="10" style="fill: var(--series-{at % len(SERIES) + 1})"/></svg> '
-        f"{f'<strong>{html.escape(option)}</strong>' if option == history.leading else html.escape(option)}"
-        "</span> "
+        return f'<span class="leading">{mean}{_number(history, last)}</span>'
+    return "<br>" + "".join(
+        _key(at, option, is_leading=option == history.leading)
         for at, option in enumerate(history.options)
     )
-    return f"<br>{keys}"
+
+
+def _key(at: int, option: str, *, is_leading: bool) -> str:
+    """Return an option with its colour; the leader's is bold."""
+    name = f"<strong>{html.escape(option)}</strong>" if is_leading else html.escape(option)
+    colour = f"var(--series-{at % len(SERIES) + 1})"
+    return (
+        '<span class="key"><svg width="10" height="10" aria-hidden="true">'
+        f'<rect width="10" height="10" style="fill: {colour}"/></svg> {name}</span> '
+    )
 
 
 def _numbers(history: NumericHistory, whose: str) -> str:
     held = [row for row in history.values if row]
     if not held:
         return "active in no member."
-    first, last = float(np.median(held[0])), float(np.median(held[-1]))
+    first, last = (_number(history, float(np.median(row))) for row in (held[0], held[-1]))
     end = history.leading[-1]
-    winner = "is not active" if math.isnan(end) else f"is {as_gene(end)}"
+    winner = "is not active" if math.isnan(end) else f"is {_number(history, end)}"
     return (
-        f"median from {as_gene(first)} to {as_gene(last)}; the {whose}'s {winner} "
+        f"median from {first} to {last}; the {whose}'s {winner} "
         f"(searched: {as_gene(history.low)} to {as_gene(history.high)})."
     )
+
+
+def _number(history: NumericHistory, value: float) -> str:
+    """Write a value; whole ones of whole-numbered genes in all their digits."""
+    if "integer" in history.gene.domain and value.is_integer():
+        return f"{value:,.0f}"
+    return as_gene(value)
 
 
 def _shares(history: SharedHistory) -> str:
@@ -118,4 +137,4 @@ def _shares(history: SharedHistory) -> str:
             history.options, history.shares[0], history.shares[-1], strict=True
         )
     )
-    return f"share of members from the first to the last generation: {told}; winner's: {history.leading}."
+    return f"shares in the first and the last generation: {told}; at the end: {history.leading}."

@@ -58,7 +58,7 @@ def section(subject: Subject) -> Section | None:
         table(
             ("", "tokens", "FLOPs", "training", "adopting", "processor time"),
             rows,
-            caption="What was trained (training includes evaluation; seconds of all workers added up)",
+            caption="Training includes evaluation; times are those of all workers together",
         ),
         paragraph(
             f"Of the {whose}'s {count(path[-1].ledger.tokens)} tokens "

@@ -53,7 +53,7 @@ def section(subject: Subject) -> Section | None:
         table(
             ("generations", "member", "genome", "loss", "what happened"),
             rows,
-            caption=f"The {whose}'s lineage, the first stretch first (loss: nats per token at its end)",
+            caption=f"The {whose}'s lineage, first to last (loss in nats per token at the end)",
         )
     )
     parts += _proposers(story)
@@ -93,7 +93,7 @@ def _trees(story: Story, whose: str) -> list[str]:
     morphs = sum(branch.is_morph for branch in branches)
     parts.append(
         figure_at(
-            partial(tree_figure.draw, branches),
+            partial(tree_figure.draw, branches, whose),
             description=(
                 f"Tree of {len(branches)} stretches of life in {_rows(branches)} lines, "
                 f"{living} of them alive at the end; {morphs} began with a change of architecture. "
@@ -164,7 +164,7 @@ def _proposers(story: Story) -> list[str]:
         table(
             ("proposer", "children", "ahead of their donor", "with descendants now", "failed"),
             rows,
-            caption="Ahead: a lower loss after the first interval than the donor, which trained the "
-            "same interval unchanged from the same state",
+            caption="Ahead: a lower loss after the first interval than the donor's, which trained "
+            "the same interval unchanged from the same state",
         ),
     ]

@@ -52,6 +52,6 @@ def _table(story: Story, standings: Sequence[Standing]) -> str:
             )
             for s in standings
         ],
-        caption="By fitness (nats, higher is better); loss in nats per token on the selection split",
+        caption="By fitness (nats, higher is better); loss: nats per token on the selection split",
         marked=[at for at, s in enumerate(standings) if (s.member, s.generation) == front],
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from orchestrator.event_log import LOG_NAME
-from orchestrator.report.page import Section, bullets, code, folded, paragraph
+from orchestrator.report.page import Section, code, folded, paragraph
 
 if TYPE_CHECKING:
     from orchestrator.events import JSON, SearchStarted
@@ -25,11 +25,11 @@ def section(subject: Subject) -> Section | None:
     packages = _pins(started.environment.get("packages", {}))
     is_exact = started.run.get("population", {}).get("mode", "synchronous") == "synchronous"
     sameness = (
-        "On CPU it is the same search bit for bit, whatever the number of workers; on another "
-        "kind of machine or with other versions losses differ in their last digits, and with them "
+        "On the same kind of CPU it is the same search bit for bit, whatever the number of "
+        "workers; on another kind or with other versions losses differ in their last digits, and with them "
         "who is replaced by whom."
         if is_exact
-        else "An asynchronous search depends on which worker is quick: it will differ in its course."
+        else "An asynchronous search depends on which worker is quick: its course will differ."
     )
     parts = [
         paragraph(
@@ -42,11 +42,10 @@ def section(subject: Subject) -> Section | None:
         parts += [paragraph("With these versions:"), code(packages)]
     parts += [
         folded("The run file, with every default", code(run_file(started))),
-        bullets(
-            [
-                f"Everything here is made from {LOG_NAME} in {subject.directory}, which the search "
-                "writes before each step: numbered lines, each with a checksum.",
-            ]
+        paragraph(
+            f"Everything here is made from {LOG_NAME} in {subject.directory}, which the search "
+            "writes before each step: numbered lines, each with a checksum.",
+            kind="note",
         ),
     ]
     return Section(anchor="reproduce", heading="How to reproduce it", body="".join(parts))

@@ -172,8 +172,8 @@ def _sure(subject: Subject) -> list[str]:
         low, high = compared.difference - 2 * error, compared.difference + 2 * error
         times = abs(compared.difference) / error if error > 0 else float("inf")
         items.append(
-            f"Winner minus default genome: {compared.difference:+.4f} bits per byte, standard error "
-            f"{error:.4f} over {compared.batches} held-out batches that both saw, so about "
+            f"Winner minus default genome: {compared.difference:+.4f} bits per byte, standard "
+            f"error {error:.4f} over {compared.batches} held-out batches that both saw, so about "
             f"{low:+.4f} to {high:+.4f}. "
             + (
                 f"That is {times:.0f} standard errors: not the luck of these batches."

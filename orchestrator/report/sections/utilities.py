@@ -24,7 +24,8 @@ def section(subject: Subject) -> Section | None:
     utilities = components(last.utilities or {})
     signals = [u for u in utilities if u.is_signal]
     whose = "winner" if subject.story.finished is not None else "leader"
-    told = f"{len(signals)} of {len(utilities)} components have a utility of more than 2 standard errors"
+    counted = f"{len(signals)} of {len(utilities)} components"
+    told = f"{counted} have a utility of more than 2 standard errors"
     if signals:
         highest, lowest = max(signals, key=_mean), min(signals, key=_mean)
         told += (
