@@ -26,8 +26,8 @@ def section(subject: Subject) -> Section | None:
     is_exact = started.run.get("population", {}).get("mode", "synchronous") == "synchronous"
     sameness = (
         "On the same kind of CPU it is the same search bit for bit, whatever the number of "
-        "workers; on another kind or with other versions losses differ in their last digits, and with them "
-        "who is replaced by whom."
+        "workers; on another kind or with other versions losses differ in their last digits, and "
+        "with them who is replaced by whom."
         if is_exact
         else "An asynchronous search depends on which worker is quick: its course will differ."
     )
