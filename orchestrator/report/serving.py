@@ -146,6 +146,10 @@ class _Answers(BaseHTTPRequestHandler):
     server_version = "masga"
     sys_version = ""
 
+    def do_HEAD(self) -> None:
+        """Answer without the content."""
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Answer."""
         edition = self.newest.newest
@@ -164,7 +168,8 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing: what is asked for is no news."""

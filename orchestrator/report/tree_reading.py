@@ -78,7 +78,8 @@ def _branches(
     result = []
     for life in lives:
         last = life.reports[-1]
-        is_now = life.is_last and last.failure is None
+        is_shown_to_its_end = ends[life.key] == float(last.ledger.tokens)
+        is_now = life.is_last and last.failure is None and is_shown_to_its_end
         result.append(
             Branch(
                 row=rows[life.key],
@@ -88,7 +89,7 @@ def _branches(
                 led_until=_until(life, path),
                 lives_until=_until(life, living),
                 is_morph=is_morph(life.reports[0]),
-                is_failed=last.failure is not None,
+                is_failed=last.failure is not None and is_shown_to_its_end,
                 label=f"member {life.key.member}  {loss(last.nats_per_token)}" if is_now else "",
             )
         )

@@ -149,4 +149,5 @@ def _draw_counts(axes: Axes, curves: LossCurves) -> None:
     axes.bar(x, morphs, width=width, color=SERIES[6], alpha=0.8, label="... with a morph")
     axes.plot(x, failures, color=SERIES[3], linewidth=1.4, label="failures")
     axes.set_ylabel("members")
+    axes.set_ylim(0, 1.5 * max(1.0, exploits.max(), failures.max()))  # room for the legend
     axes.legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9, ncols=3)

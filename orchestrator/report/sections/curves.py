@@ -153,8 +153,8 @@ def _above(story: Story, top: float) -> list[str]:
     if not losses:
         return []
     told = (
-        f"{len(losses)} intervals ended with a loss above the picture's upper edge, "
-        f"the highest with {max(losses):.4g}."
+        f"{len(losses)} interval{'' if len(losses) == 1 else 's'} ended with a loss above the "
+        f"picture's upper edge, the highest with {max(losses):.4g}."
     )
     return [told]
 
