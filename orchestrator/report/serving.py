@@ -97,7 +97,7 @@ def serve(
     editions = Editions(directory, commands=commands, output=output)
     server = _bound(host, port, editions)
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(editions, ended), name="report", daemon=True)
+    watcher = threading.Thread(target=_watch, args=(editions, ended), name="report")
     watcher.start()
     try:
         shown = f"[{host}]" if ":" in host else host
@@ -106,6 +106,7 @@ def serve(
     finally:
         ended.set()
         server.server_close()
+        watcher.join()
 
 
 def _bound(host: str, port: int, editions: Editions) -> ThreadingHTTPServer:

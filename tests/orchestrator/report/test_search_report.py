@@ -118,17 +118,15 @@ def verdict(tale, winner, baseline):
 
 
 @pytest.mark.parametrize(
-    ("winner", "baseline", "says", "bad"),
+    ("losses", "says", "bad"),
     [
-        ((2.0, 2.2, 2.1), (2.3, 2.4, 2.5), "less than the default genome", False),
-        ((2.3, 2.4, 2.5), (2.0, 2.2, 2.1), "MORE than the default genome", True),
-        ((2.0, 2.4, 2.2), (2.1, 2.2, 2.3), "no clear difference", False),
+        (((2.0, 2.2, 2.1), (2.3, 2.4, 2.5)), "less than the default genome", False),
+        (((2.3, 2.4, 2.5), (2.0, 2.2, 2.1)), "MORE than the default genome", True),
+        (((2.0, 2.4, 2.2), (2.1, 2.2, 2.3)), "no clear difference", False),
     ],
 )
-def test_the_answer_says_who_won_and_when_nobody_can_tell(  # noqa: PLR0917 - fixtures and cases
-    tale, about, reading, winner, baseline, says, bad
-):
-    body = summary.section(about(verdict(tale, winner, baseline))).body
+def test_the_answer_says_who_won_and_when_nobody_can_tell(tale, about, reading, losses, says, bad):
+    body = summary.section(about(verdict(tale, *losses))).body
     assert says in reading(body).prose
     assert ('class="lead bad"' in body) == bad
     assert "trained once" in body
