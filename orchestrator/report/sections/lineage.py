@@ -12,7 +12,7 @@ from orchestrator.numerals import loss
 from orchestrator.report.figures import takeover as takeover_figure
 from orchestrator.report.figures import tree as tree_figure
 from orchestrator.report.figures.takeover import Takeover
-from orchestrator.report.page import Section, figure_at, heading, paragraph, table
+from orchestrator.report.page import Section, figure_at, folded, heading, paragraph, table
 from orchestrator.report.sections.curves import LARGEST_DRAWN
 from orchestrator.report.tree_reading import tree_of_the_best, whole_tree
 from orchestrator.story.ancestry import founders, leader
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.story.telling import Point, Story
 
 _MOST_ROWS = 64
+_MOST_STEPS, _LAST_STEPS = 24, 12
 _BEST_SHOWN = 12
 _FOUNDERS_NAMED = 7
 
@@ -39,7 +40,7 @@ def section(subject: Subject) -> Section | None:
     whose = "winner" if story.finished is not None else "leader"
     steps = lineage(story, *front)
     parts = [paragraph(_told(steps, whose)), *_trees(story, whose)]
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             f"{step.first_generation}-{step.last_generation}",
             step.member,
@@ -49,15 +50,24 @@ def section(subject: Subject) -> Section | None:
         )
         for step in steps
     ]
-    parts.append(
-        table(
-            ("generations", "member", "genome", "loss", "what happened"),
-            rows,
-            caption=f"The {whose}'s lineage, first to last (loss in nats per token at the end)",
-        )
-    )
+    parts.append(_steps(rows, whose))
     parts += _proposers(story)
     return Section(anchor="lineage", heading=f"How the {whose} came to be", body="".join(parts))
+
+
+def _steps(rows: list[tuple[object, ...]], whose: str) -> str:
+    """Return the steps as a table; of a long lineage the last ones, and all of them on demand."""
+    columns = ("generations", "member", "genome", "loss", "what happened")
+    unit = "loss in nats per token at the end"
+    whole = table(columns, rows, caption=f"The {whose}'s lineage, first to last ({unit})")
+    if len(rows) <= _MOST_STEPS:
+        return whole
+    last = table(
+        columns,
+        rows[-_LAST_STEPS:],
+        caption=f"The {whose}'s lineage, its last {_LAST_STEPS} stretches of {len(rows)} ({unit})",
+    )
+    return last + folded(f"All {len(rows)} stretches", whole)
 
 
 def _told(steps: tuple[Step, ...], whose: str) -> str:

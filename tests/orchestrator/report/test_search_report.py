@@ -118,17 +118,17 @@ def verdict(tale, winner, baseline):
 
 
 @pytest.mark.parametrize(
-    ("losses", "says", "bad"),
+    ("losses", "says"),
     [
-        (((2.0, 2.2, 2.1), (2.3, 2.4, 2.5)), "less than the default genome", False),
-        (((2.3, 2.4, 2.5), (2.0, 2.2, 2.1)), "MORE than the default genome", True),
-        (((2.0, 2.4, 2.2), (2.1, 2.2, 2.3)), "no clear difference", False),
+        (((2.0, 2.2, 2.1), (2.3, 2.4, 2.5)), "less than the default genome"),
+        (((2.3, 2.4, 2.5), (2.0, 2.2, 2.1)), "MORE than the default genome"),
+        (((2.0, 2.4, 2.2), (2.1, 2.2, 2.3)), "no clear difference"),
     ],
 )
-def test_the_answer_says_who_won_and_when_nobody_can_tell(tale, about, reading, losses, says, bad):
+def test_the_answer_says_who_won_and_when_nobody_can_tell(tale, about, reading, losses, says):
     body = summary.section(about(verdict(tale, *losses))).body
     assert says in reading(body).prose
-    assert ('class="lead bad"' in body) == bad
+    assert ('class="lead bad"' in body) == says.startswith("MORE")
     assert "trained once" in body
 
 
