@@ -26,7 +26,7 @@ def remarks(subject: Subject) -> list[str]:
     story = subject.story
     result = []
     gained = _last_gain(story)
-    if gained is not None and gained > _FALLING:
+    if subject.state == "finished" and gained is not None and gained > _FALLING:
         result.append(
             f"The best loss was still falling: the last generation lowered it by {gained:.1%}. "
             "A larger budget would go on from there."

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
 from orchestrator.report.search_report import search_report
-from orchestrator.report.subject import Subject
+from orchestrator.report.subject import State, Subject
 from orchestrator.run_directory import check_holds_search, unwritable
 from orchestrator.story.telling import told
 
@@ -37,11 +37,11 @@ def subject_of(directory: Path, *, commands: frozenset[str]) -> Subject:
             found="an empty log" if damage is None else f"a log whose start is damaged ({damage})",
             remedy="Wait until the search has begun, or start it with: masga search RUN.yaml.",
         )
-    going = "running" if is_being_written(path) else "stopped"
+    state: State = "running" if is_being_written(path) else "stopped"
     return Subject(
         story=story,
         directory=directory,
-        state="finished" if story.finished is not None else going,
+        state="finished" if story.finished is not None else state,
         damage=damage,
         commands=commands,
     )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from orchestrator.story.telling import Story
 
 
+State = Literal["finished", "running", "stopped"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """All that a report is made of: the same subject gives the same page."""
@@ -22,7 +25,7 @@ class Subject:
     story: Story
     directory: Path
     """Of the search, as commands should name it."""
-    state: Literal["finished", "running", "stopped"]
+    state: State
     damage: str | None
     """Which line of the log is damaged; the story is what stands before it."""
     commands: frozenset[str]

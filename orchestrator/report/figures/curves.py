@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,9 +81,8 @@ def draw(curves: LossCurves, width: float) -> Figure:
     counted(bottom.xaxis)
     factor = curves.bits_per_byte_per_nat
     if not is_narrow and factor > 0:
-        right = axes.secondary_yaxis(
-            "right", functions=(lambda y: y * factor, lambda y: y / factor)
-        )
+        there, back = partial(np.multiply, factor), partial(np.multiply, 1 / factor)
+        right = axes.secondary_yaxis("right", functions=(there, back))
         right.set_ylabel("bits per byte", color=INK)
         right.tick_params(colors=MUTED, labelcolor=INK)
         right.spines["right"].set_color(MUTED)

@@ -25,6 +25,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.52, 0.08, 0.12, 0.4
 def draw(history: History) -> Figure:
     """Draw a gene's history in a panel of fixed margins."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     from orchestrator.report.gene_reading import NumericHistory  # noqa: PLC0415 - for the isinstance
 
@@ -45,7 +46,7 @@ def draw(history: History) -> Figure:
         _shared(axes, history)
     axes.set_xlabel("generation", fontsize=9, labelpad=2)
     axes.tick_params(labelsize=9, length=2.5)
-    axes.xaxis.get_major_locator().set_params(integer=True, nbins=5)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     return figure
 
 
@@ -58,7 +59,7 @@ def _numeric(axes: Axes, history: NumericHistory) -> None:
         medians = [np.median(row) if row else np.nan for row in history.values]
         axes.plot(numbers, medians, color=SERIES[0], linewidth=1.6)
     else:
-        draw_bands(axes, bands(numbers, history.values), is_named=False)
+        draw_bands(axes, bands(numbers.tolist(), history.values), is_named=False)
     begin = history.leading_from
     lineage = range(begin, begin + len(history.leading))
     axes.plot(lineage, history.leading, color=SERIES[1], linewidth=2.0)
@@ -70,7 +71,7 @@ def _numeric(axes: Axes, history: NumericHistory) -> None:
     else:
         room = 0.05 * (history.high - history.low)
         axes.set_ylim(history.low - room, history.high + room)
-        axes.yaxis.get_major_locator().set_params(nbins=5)
+        axes.locator_params(axis="y", nbins=5)
     end = max(1, len(history.values) - 1)
     axes.set_xlim(-0.03 * end, 1.03 * end)
 

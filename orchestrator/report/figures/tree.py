@@ -47,20 +47,12 @@ def draw(branches: tuple[Branch, ...], whose: str, width: float) -> Figure:
     rows = 1 + max(branch.row for branch in branches)
     is_narrow = width <= NARROW
     figure, axes = new_figure(width=width, height=_AXES_INCHES + _ROW_INCHES * max(rows, 3))
-    for until, style in (
-        (lambda b: b.end, {"color": MUTED, "linewidth": 1.0, "alpha": 0.55}),
-        (lambda b: b.lives_until, {"color": INK, "linewidth": 1.4}),
-        (lambda b: b.led_until, {"color": SERIES[1], "linewidth": 2.8}),
-    ):
-        for branch in branches:
-            end = until(branch)
-            if end is None:
-                continue
-            stem = branch.row if branch.parent_row is None else branch.parent_row
-            axes.plot(
-                [branch.begin, branch.begin, end], [stem, branch.row, branch.row], **style,
-                solid_capstyle="round", solid_joinstyle="round",
-            )  # fmt: skip
+    for branch in branches:
+        _line(axes, branch, branch.end, colour=MUTED, thickness=1.0, alpha=0.55)
+    for branch in branches:
+        _line(axes, branch, branch.lives_until, colour=INK, thickness=1.4)
+    for branch in branches:
+        _line(axes, branch, branch.led_until, colour=SERIES[1], thickness=2.8)
     for branch in branches:
         if branch.is_morph:
             axes.plot(branch.begin, branch.row, "D", color=SERIES[6], markersize=5)
@@ -89,6 +81,25 @@ def draw(branches: tuple[Branch, ...], whose: str, width: float) -> Figure:
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= end * 1.001])
     _legend(figure, axes, branches, whose=whose, is_narrow=is_narrow)
     return figure
+
+
+def _line(
+    axes: Axes,
+    branch: Branch,
+    end: float | None,
+    *,
+    colour: str,
+    thickness: float,
+    alpha: float = 1.0,
+) -> None:
+    """Draw a branch to some point of it, and the stem that joins it to the line it leaves."""
+    if end is None:
+        return
+    stem = branch.row if branch.parent_row is None else branch.parent_row
+    axes.plot(
+        [branch.begin, branch.begin, end], [stem, branch.row, branch.row], color=colour,
+        linewidth=thickness, alpha=alpha, solid_capstyle="round", solid_joinstyle="round",
+    )  # fmt: skip
 
 
 def _legend(

@@ -101,11 +101,12 @@ def time_spent(story: Story) -> tuple[float, tuple[TimeSpent, ...]]:
     reports = story.reports.values()
     begin = min(r.finished_at - r.seconds - r.adoption_seconds for r in reports)
     span = max(0.0, max(r.finished_at for r in reports) - begin)
-    training: Counter[int] = Counter()
-    adopting: Counter[int] = Counter()
+    training: dict[int, float] = {}
+    adopting: dict[int, float] = {}
     for report in reports:
-        training[report.worker] += report.seconds  # type: ignore[assignment] - floats add up, too
-        adopting[report.worker] += report.adoption_seconds  # type: ignore[assignment]
+        worker = report.worker
+        training[worker] = training.get(worker, 0.0) + report.seconds
+        adopting[worker] = adopting.get(worker, 0.0) + report.adoption_seconds
     return span, tuple(
         TimeSpent(
             name=f"worker {worker}",

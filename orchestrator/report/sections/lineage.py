@@ -127,12 +127,13 @@ def _takeover(story: Story) -> Takeover:
         if point in origin:
             by_generation.setdefault(point[1], Counter())[origin[point]] += 1
     numbers = sorted(by_generation)
-    weight: Counter[Point] = Counter()
+    weight: dict[Point, float] = {}
     for number in numbers:
         size = by_generation[number].total()
         for founder, members in by_generation[number].items():
-            weight[founder] += members / size * (1 + number)  # the late ones count more
-    named = [founder for founder, _ in weight.most_common(_FOUNDERS_NAMED)]
+            late = 1 + number  # the late ones count more
+            weight[founder] = weight.get(founder, 0.0) + late * members / size
+    named = sorted(weight, key=lambda founder: (-weight[founder], founder))[:_FOUNDERS_NAMED]
     shares = np.array(
         [
             [by_generation[n][founder] / by_generation[n].total() for n in numbers]

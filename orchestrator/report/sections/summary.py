@@ -32,9 +32,11 @@ def section(subject: Subject) -> Section:
     """Return the section; there is always something to say."""
     parts = [paragraph(subject.damage, kind="notice")] if subject.damage else []
     if subject.state != "finished":
+        verb = "is" if subject.state == "running" else "was"
         parts.append(
             paragraph(
-                f"This search is {progress(subject)}. What follows is how it stands.", kind="notice"
+                f"This search {verb} {progress(subject)}. What follows is how it stands.",
+                kind="notice",
             )
         )
     parts += [heading("What do I have?"), *_have(subject)]

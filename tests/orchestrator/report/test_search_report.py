@@ -69,11 +69,7 @@ def test_every_section_is_there(pages):
         assert f'<section id="{anchor}">' in pages[SMALL]
 
 
-def test_a_search_that_tells_little_has_a_page_at_every_event(tale, about, reading, monkeypatch):
-    # drawing is tested above: here only what is read off the story, after each of its events
-    for section in (curves, lineage):
-        monkeypatch.setattr(section, "figure_at", lambda draw, **told: "")
-    monkeypatch.setattr(ledger, "figure_at", lambda draw, **told: "")
+def test_a_search_that_tells_little_has_a_page_at_every_event(tale, about, reading, undrawn):
     for end in range(1, len(tale) + 1):
         page = reading(search_report(about(tale[:end])))
         assert "None" not in page.prose.replace("None: all", "")
@@ -173,7 +169,46 @@ def test_genes_on_a_bound_that_could_be_moved_are_named(stories, about):
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_no_line_of_the_tree_crosses_another(stories, size):
-    tree = whole_tree(stories[size])
+    check_tree(whole_tree(stories[size]))
+
+
+@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
+def test_a_search_of_either_mode_is_told(simulated, about, reading, undrawn, mode):
+    story = simulated(mode)
+    check_tree(whole_tree(story))
+    path = [story.reports[point].ledger.tokens for point in ancestors(story, leader(story))]
+    assert path == sorted(set(path))
+    prose = reading(search_report(about(story))).prose
+    assert f"1 of {len(story.reports)} intervals failed" in prose
+
+
+@pytest.fixture
+def simulated(simulation, rules, tmp_path):
+    """A search whose members report in any order, one of them a failure."""
+
+    def run(mode):
+        search = simulation(
+            tmp_path / "events.jsonl",
+            rules(mode=mode),
+            order=3,
+            fails=lambda task: (task.member, task.generation) == (2, 1),
+        )
+        story = told(tuple(search.run()))
+        story.started = population(2, 1).started  # the simulation tells none
+        return story
+
+    return run
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """What is read off a story, without the seconds that drawing takes."""
+    for section in (curves, lineage, ledger):
+        monkeypatch.setattr(section, "figure_at", lambda draw, **told: "")
+    monkeypatch.setattr(genes, "_panel", lambda history, whose: "")
+
+
+def check_tree(tree):
     lines = {}
     for branch in tree:
         assert branch.begin < branch.end
