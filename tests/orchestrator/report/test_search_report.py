@@ -310,7 +310,7 @@ def test_the_reproduced_run_file_is_the_one_that_ran(tale, about):
     assert yaml.safe_load(run_file(tale[0])) == tale[0].run
 
 
-def test_orders_whose_report_is_outstanding_do_no_harm(tale, about):
+def test_orders_whose_report_is_outstanding_do_no_harm(tale, about, undrawn):
     events = [e for e in tale if not (isinstance(e, Reported) and e.generation == 2)]
     assert isinstance(events[1], Ordered)
     assert re.search("<section id=.lineage.>", search_report(about(events[:-6], state="running")))
