@@ -40,10 +40,10 @@ class Annealing:
     amplitude_spread: float = 0.3
     """Prior standard deviation of a member's amplitude relative to the shared one; 0: one shape
     for all."""
-    annealing_gain: float = 0.3
+    annealing_gain: float = 0.2
     """Prior mean of what annealing gains by the end, in units of the shared amplitude; it speaks
     while no member has annealed yet."""
-    annealing_gain_spread: float = 0.5
+    annealing_gain_spread: float = 0.2
     """Prior standard deviation of that gain."""
 
     def __post_init__(self) -> None:

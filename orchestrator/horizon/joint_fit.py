@@ -96,7 +96,9 @@ def forecast(
     factor = float(np.mean([serial_factor(best.residual[owner == i]) for i in range(members)]))
     weight = np.exp(-0.5 * loss.size / factor * np.log(square / square.min()))
     weight /= weight.sum()
-    forecasts = np.array([fit.forecast for fit in fits])
+    # what the law misses now it is taken to miss at the end: the latest measurement is the anchor
+    newest = np.cumsum([h.tokens.size for h in histories]) - 1
+    forecasts = np.array([fit.forecast + fit.residual[newest] for fit in fits])
     mean = weight @ forecasts
     variance = weight @ np.array([fit.variance for fit in fits]) * factor
     return mean, np.sqrt(variance + weight @ (forecasts - mean) ** 2)

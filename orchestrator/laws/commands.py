@@ -48,7 +48,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("--json", action="store_true", help="print JSON")
 
     plan = commands.add_parser("plan", help="compute-optimal size and tokens, three ways")
-    _add_data(plan)
+    _add_data(plan, optional=True)
     plan.add_argument(
         "--flops", action="append", required=True, type=float, metavar="C", help="repeatable"
     )
@@ -91,8 +91,12 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     ladder.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", help="CSV, Parquet or JSONL file, or mlflow:EXPERIMENT")
+def _add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    told = "CSV, Parquet or JSONL file, or mlflow:EXPERIMENT"
+    if optional:
+        parser.add_argument("data", nargs="?", help=f"{told}; without: by published fits")
+    else:
+        parser.add_argument("data", help=told)
     parser.add_argument(
         "--columns", default="", metavar="N=params,D=tokens,L=loss", help="names in your table"
     )

@@ -239,6 +239,35 @@ def plans_text(
     return "\n".join(lines)
 
 
+def published_document(plans: Sequence[Plan], statements: Sequence[str]) -> JSON:
+    """Plans of published fits as plain JSON."""
+    return {
+        "plans": [
+            {
+                "method": p.method,
+                "flops": p.flops.tolist(),
+                "size": p.size.tolist(),
+                "tokens": p.tokens.tolist(),
+                "exponent": p.exponent,
+            }
+            for p in plans
+        ],
+        "disagreement": list(statements),
+    }
+
+
+def published_text(plans: Sequence[Plan], statements: Sequence[str]) -> str:
+    """Plans of published fits for people."""
+    lines = ["no table of runs: published fits of Chinchilla's law, without intervals"]
+    for p in plans:
+        lines.append(f"{p.method}: N* ~ C^{p.exponent:.3f}")
+        lines += [
+            f"    {c:.3g} FLOPs: N* = {n:.4g}, D* = {d:.4g}, D/N = {d / n:.3g}"
+            for c, n, d in zip(p.flops, p.size, p.tokens, strict=True)
+        ]
+    return "\n".join([*lines, *statements])
+
+
 def exponents_text(exponents: Sequence[Exponent]) -> str:
     """Exponents under each convention, for people."""
     width = max(len(e.label) for e in exponents)

@@ -19,27 +19,32 @@ from orchestrator.laws.actions.asked import (
     require_resamples,
 )
 from orchestrator.laws.actions.writing import write_figures
+from orchestrator.laws.forms.chinchilla import BESIROGLU, HOFFMANN
 from orchestrator.laws.forms.chinchilla import LAW as CHINCHILLA
 from orchestrator.laws.planning.envelope import plan_envelope
 from orchestrator.laws.planning.isoflop import plan_isoflop
 from orchestrator.laws.planning.ladder import allocate_ladder
-from orchestrator.laws.planning.parametric import plan_parametric
+from orchestrator.laws.planning.parametric import plan_parametric, plan_published
 from orchestrator.laws.planning.plan import Plan, disagreement
 from orchestrator.laws.planning.sensitivity import sensitivity
 
 if TYPE_CHECKING:
     import argparse
 
+    from orchestrator.laws.law import Array
+
 
 def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
     """Plan by every method that the table allows."""
-    _, table, data = asked_data(arguments, CHINCHILLA, reader)
     budgets = np.array(sorted(arguments.flops))
     if not (budgets > 0).all():
         raise UserError(
             where="--flops", law="budgets are above zero", found=str(arguments.flops),
             remedy="For example --flops 1e22.",
         )  # fmt: skip
+    if arguments.data is None:
+        return _published_plan(arguments, budgets)
+    _, table, data = asked_data(arguments, CHINCHILLA, reader)
     arguments.fix, arguments.tie, arguments.starts = "", [], 81
     require_resamples(arguments.bootstrap, what="a plan")
     fitted, drawn = asked_fit(arguments, CHINCHILLA, table, data)
@@ -74,6 +79,24 @@ def run_plan(arguments: argparse.Namespace, reader: Reader) -> str:
     if arguments.json:
         return json.dumps(rendering.plans_document(plans, statements, missing, dropped), indent=2)
     return text
+
+
+def _published_plan(arguments: argparse.Namespace, budgets: Array) -> str:
+    """Plan without a table: by the published fits of Chinchilla's law, as point values."""
+    if arguments.figures or arguments.html:
+        raise UserError(
+            where="--figures or --html", law="figures are of a table of runs", found="no table",
+            remedy="Name one: masga laws plan RUNS.csv --flops 1e22.",
+        )  # fmt: skip
+    fits = {"Besiroglu et al. 2024": BESIROGLU, "Hoffmann et al. 2022, as printed": HOFFMANN}
+    plans = [
+        plan_published(f"published ({name})", CHINCHILLA.vector(values)[None], budgets)
+        for name, values in fits.items()
+    ]
+    statements = [disagreement(plans, float(c)).statement for c in budgets]
+    if arguments.json:
+        return json.dumps(rendering.published_document(plans, statements), indent=2)
+    return rendering.published_text(plans, statements)
 
 
 def run_ladder(arguments: argparse.Namespace, reader: Reader) -> str:  # noqa: ARG001 - reads none

@@ -137,6 +137,22 @@ def test_breaks(tmp_path, capsys):
     assert "100 resamples" in capsys.readouterr().err
 
 
+def test_plan_without_a_table_is_by_published_fits(tmp_path, capsys):
+    assert laws("plan", "--flops", "5.76e23", "--flops", "1e21", "--json") == 0
+    corrected, printed = json.loads(capsys.readouterr().out)["plans"]
+    # Besiroglu et al. 2024: near Chinchilla's own 70B and 20 tokens per parameter
+    assert corrected["size"][1] == pytest.approx(7.2e10, rel=0.02)
+    assert corrected["tokens"][1] / corrected["size"][1] == pytest.approx(18.4, rel=0.02)
+    assert printed["exponent"] == pytest.approx(0.28 / 0.62)
+    for plan in (corrected, printed):
+        for size, tokens, flops in zip(plan["size"], plan["tokens"], plan["flops"], strict=True):
+            assert 6 * size * tokens == pytest.approx(flops)
+    assert laws("plan", "--flops", "1e21") == 0
+    assert "intervals are not known" in capsys.readouterr().out
+    assert laws("plan", "--flops", "1e21", "--html", tmp_path / "p.html") == 2
+    assert "no table" in capsys.readouterr().err
+
+
 def test_reconcile_needs_a_convention_column(capsys):
     assert laws("reconcile", *BASE) == 2
     assert "embedding" in capsys.readouterr().err
