@@ -105,8 +105,9 @@ def grid(curves: Sequence[Curve]) -> tuple[int, ...]:
 
 
 def on_grid(points: Curve, at: Sequence[int]) -> OnGrid:
-    """Return what a search had in hand at these tokens: None before its first point, and after
-    its last one, where it had spent no more.
+    """Return what a search had in hand at these tokens.
+
+    None before its first point, and after its last one: it spent no more.
     """
     places = _last_at(points, at)
     within = [

@@ -195,7 +195,7 @@ def _joined(a: Scale, b: Scale) -> Scale:
             # one space gives an interval, the other fixes the gene or gives a few values
             numbers = [v for v in few.values if isinstance(v, int | float)]
             return _interval(wide, numbers, log=False) if numbers else few
-        case (Real() | Integer()), (Real() | Integer()):
+        case ((Real() | Integer()), (Real() | Integer())):
             ends = [b.low, b.high if isinstance(b, Real) else b.top]
             ends += [b.low + b.step] if isinstance(b, Integer) and not b.is_fixed else []
             return _interval(a, ends, log=b.log)
