@@ -23,6 +23,8 @@ class Subject:
     story: Story
     started: SearchStarted
     genes: tuple[LoggedGene, ...]
+    is_running: bool
+    """Whether a process was writing it when it was opened."""
     damage: str | None
     """What is wrong with its log, if anything: only what lies before it is compared."""
 
