@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 LOG_NAME = "events.jsonl"
 
 
+class DamagedLogError(UserError):
+    """A line before the end of a log is not what was written; `whole` is what stands before it."""
+
+    def __init__(
+        self, *, where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
+    ) -> None:
+        super().__init__(where=where, law=law, found=found, remedy=remedy)
+        self.whole = whole
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the parts across processes: exceptions are rebuilt from positional arguments."""
+        return _rebuild, (self.where, self.law, self.found, self.remedy, self.whole)
+
+
 def to_line(event: Event, *, number: int, previous_sum: int) -> tuple[bytes, int]:
     """Return the event's line and its checksum."""
     kind, data, beside = encode(event)
@@ -47,7 +61,8 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
         The events, the checksum of the last one, and the length in bytes of the whole part.
 
     Raises:
-        UserError: No such file, or a line before the end that is not what was written.
+        UserError: No such file.
+        DamagedLogError: A line before the end is not what was written.
     """
     try:
         content = path.read_bytes()
@@ -70,22 +85,23 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
         body = line[:split] + b"}"
         expected = zlib.crc32(body, checksum)
         if split < 0 or line[split:] != f',"sum":"{expected:08x}"}}'.encode():
-            raise _damaged(path, len(events), "a checksum that does not fit")
+            raise _damaged(path, events, "a checksum that does not fit")
         try:
             record = json.loads(body)
             if record["n"] != len(events):
-                raise _damaged(path, len(events), f"number {record['n']}")
+                raise _damaged(path, events, f"number {record['n']}")
             events.append(decode(record["event"], record["data"], record["aside"]))
         except (KeyError, ValueError, TypeError) as error:
             if isinstance(error, UserError):
                 raise
-            raise _damaged(path, len(events), str(error)) from error
+            raise _damaged(path, events, str(error)) from error
         checksum, offset = expected, end + 1
     return events, checksum, offset
 
 
-def _damaged(path: Path, number: int, found: str) -> UserError:
-    return UserError(
+def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLogError:
+    number = len(whole)
+    return DamagedLogError(
         where=f"{path}, line {number + 1}",
         law="every line continues the checksum of the line before it",
         found=found,
@@ -93,7 +109,24 @@ def _damaged(path: Path, number: int, found: str) -> UserError:
             "The log was altered or damaged. Restore it from a copy, or cut it before this line: "
             f"'head -n {number}' keeps what is whole, and 'masga resume' goes on from there."
         ),
+        whole=tuple(whole),
     )
+
+
+def _rebuild(
+    where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
+) -> DamagedLogError:
+    return DamagedLogError(where=where, law=law, found=found, remedy=remedy, whole=whole)
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds the log open as its writer now."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 class EventLog:
