@@ -40,6 +40,7 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Open, compare, tell."""
     # numpy, optuna and rich: not for --help
+    import shlex  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
     from orchestrator.comparing.comparison import compare  # noqa: PLC0415
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         from orchestrator.comparing.html import as_html  # noqa: PLC0415 - matplotlib
 
-        command = f"masga compare {' '.join(subject.source for subject in subjects)}"
+        command = shlex.join(["masga", "compare", *(subject.source for subject in subjects)])
         _write_whole(arguments.html, as_html(comparison, command=command))
         print(f"masga: wrote {arguments.html}", file=sys.stderr)
     if arguments.json:

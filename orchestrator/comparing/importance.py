@@ -1,13 +1,12 @@
-"""Which genes decided who did well: Optuna's PED-ANOVA or fANOVA over the intervals of a search.
+"""Which genes decided who did well: PED-ANOVA or fANOVA over the trials of a search.
 
 What is explained is the standing of genomes among their peers (`trials`). Genes ride on inherited
 weights: importance says what went together with success in this search, not what causes it.
 
-PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255; conditional genes: arXiv:2601.20800) asks how
-far the genes of the best trials differ from those of all. fANOVA (Hutter et al. 2014) splits the
-variance of a random forest; it reads only genes and layers that every genome has. With few trials
-both see patterns in noise: the same is done with shuffled standings, and a gene is marked where it
-is more important than in all shuffles.
+PED-ANOVA asks how far the genes of the best trials differ from those of all; with few trials it
+sees patterns in noise, so it is asked again with shuffled standings. fANOVA (Hutter et al. 2014)
+splits the variance of a random forest; it reads only genes and layers that every genome has, and
+takes too long to be shuffled.
 """
 
 from __future__ import annotations
@@ -17,26 +16,29 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from orchestrator.comparing.ped_anova import columns, divergences
 from orchestrator.comparing.trials import trials
 from orchestrator.randomness import WHOLE_POPULATION, generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from orchestrator.comparing.generations import Generation
     from orchestrator.comparing.logged_space import LoggedGene
+    from orchestrator.comparing.trials import Trial
 
 Method = Literal["ped-anova", "fanova"]
-METHODS: tuple[Method, ...] = "ped-anova", "fanova"
 Part = Literal["all", "first third", "second third", "last third"]
 """Of the budget."""
 
 LEAST_TRIALS = 10
-SHUFFLES = 19
-"""More important than in all of them: with a probability of 1 in 20 by chance, for each gene."""
-MOST_TRIALS_SHUFFLED = 600
-"""Above, chance is not measured: it would take minutes, and there is little of it (of 50 genes, one
-of which counts, the others have less than 1 % each of PED-ANOVA's importance with 1,000 trials)."""
+SHUFFLES = 39
+LEVEL = 0.05
+"""A gene stands out where at most one shuffle in twenty makes it as important."""
+GOOD_TRIALS = 10
+"""PED-ANOVA sets the best tenth apart, or so many, but never more than half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,13 @@ class GeneImportance:
     """Of the importance of all genes: they sum to 1."""
     chance: float | None
     """Mean share with shuffled standings; None: not measured."""
-    is_above_chance: bool | None
-    """Whether it exceeds its share in every shuffle; None: not measured."""
+    p_value: float | None
+    """Probability of such a share with shuffled standings, for this gene alone; None: likewise."""
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether it is more than chance makes it, at 5 % for each gene."""
+        return self.p_value is not None and self.p_value <= LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,58 +82,73 @@ def importances(
         thirds[min(2, int(3 * middle))].append(generation)
     first, second, last = thirds
     return (
-        _importance("all", told, genes, method, shuffles=SHUFFLES),
-        _importance("first third", first, genes, method, shuffles=0),
-        _importance("second third", second, genes, method, shuffles=0),
-        _importance("last third", last, genes, method, shuffles=0),
+        _importance("all", told, genes, method),
+        _importance("first third", first, genes, method),
+        _importance("second third", second, genes, method),
+        _importance("last third", last, genes, method),
     )
 
 
 def _importance(
-    part: Part,
-    told: Sequence[Generation],
-    genes: Sequence[LoggedGene],
-    method: Method,
-    *,
-    shuffles: int,
+    part: Part, told: Sequence[Generation], genes: Sequence[LoggedGene], method: Method
 ) -> Importance:
     made = trials(told)
+    searched = [gene for gene in genes if not gene.domain.is_fixed]
     reason = ""
-    if len(made) < LEAST_TRIALS:
+    if not searched:
+        reason = "no gene is searched"
+    elif len(made) < LEAST_TRIALS:
         reason = f"{len(made)} stretches with one genome; at least {LEAST_TRIALS} are needed"
     elif len({trial.standing for trial in made}) == 1:
         reason = "all did equally well"
-    elif all(gene.domain.is_fixed for gene in genes):
-        reason = "no gene is searched"
-    if reason:
-        return Importance(part=part, trials=len(made), genes=(), reason=reason)
-    from orchestrator.comparing.explainer import Explainer  # noqa: PLC0415 - optuna: a second
+    ranked: tuple[GeneImportance, ...] = ()
+    if not reason:
+        explain = _by_fanova if method == "fanova" else _by_ped_anova
+        ranked = tuple(sorted(explain(made, searched), key=lambda g: (-g.share, g.gene)))
+    return Importance(part=part, trials=len(made), genes=ranked, reason=reason)
 
-    table = Explainer([trial.genome for trial in made], genes, method)
-    shares = table.shares([trial.standing for trial in made])
-    by_chance: list[Mapping[str, float]] = []
-    if len(made) <= MOST_TRIALS_SHUFFLED:
-        rng = generator(0, "shuffled standings", 0, WHOLE_POPULATION)
-        standings = np.array([trial.standing for trial in made])
-        by_chance = [table.shares(rng.permutation(standings).tolist()) for _ in range(shuffles)]
-    ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Importance(
-        part=part,
-        trials=len(made),
-        genes=tuple(_against_chance(name, share, by_chance) for name, share in ranked),
-        reason="",
+
+def _by_ped_anova(made: Sequence[Trial], searched: Sequence[LoggedGene]) -> list[GeneImportance]:
+    standing = np.array([trial.standing for trial in made])
+    rng = generator(0, "shuffled standings", 0, WHOLE_POPULATION)
+    shuffled = [rng.permutation(standing) for _ in range(SHUFFLES)]
+    laid = columns(searched, [trial.genome for trial in made])
+    found = divergences(
+        laid,
+        np.stack([standing, *shuffled]),
+        quantile=max(0.1, min(0.5, GOOD_TRIALS / len(made))),
     )
+    names = [gene.name for gene in searched]
+    added = np.zeros((len(found), len(names)))
+    for at, column in enumerate(laid):
+        added[:, names.index(column.gene)] += found[:, at]
+    own, *by_chance = _shares(added)
+    return [
+        GeneImportance(
+            gene=name,
+            share=float(own[at]),
+            chance=float(np.mean([other[at] for other in by_chance])),
+            p_value=(1 + sum(other[at] >= own[at] for other in by_chance)) / (SHUFFLES + 1),
+        )
+        for at, name in enumerate(names)
+    ]
 
 
-def _against_chance(
-    name: str, share: float, by_chance: Sequence[Mapping[str, float]]
-) -> GeneImportance:
-    if not by_chance:
-        return GeneImportance(gene=name, share=share, chance=None, is_above_chance=None)
-    others = [shuffled[name] for shuffled in by_chance]
-    return GeneImportance(
-        gene=name,
-        share=share,
-        chance=float(np.mean(others)),
-        is_above_chance=share > max(others),
+def _by_fanova(made: Sequence[Trial], searched: Sequence[LoggedGene]) -> list[GeneImportance]:
+    from orchestrator.comparing.fanova import variances  # noqa: PLC0415 - scikit-learn: seconds
+
+    found: Mapping[str, float] = variances(
+        searched, [trial.genome for trial in made], [trial.standing for trial in made]
     )
+    (shares,) = _shares(np.array([[found.get(gene.name, 0.0) for gene in searched]]))
+    return [
+        GeneImportance(gene=gene.name, share=float(share), chance=None, p_value=None)
+        for gene, share in zip(searched, shares, strict=True)
+    ]
+
+
+def _shares(
+    found: NDArray[np.float64],  # (n, n genes), at least 0
+) -> NDArray[np.float64]:  # (n, n genes); rows sum to 1, or to 0 where nothing was found
+    total = found.sum(axis=1, keepdims=True)
+    return np.divide(found, total, out=np.zeros_like(found), where=total > 0)

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.comparing.headlines import headlines
 from orchestrator.comparing.sheets import sheets
 
 if TYPE_CHECKING:
@@ -17,13 +18,22 @@ if TYPE_CHECKING:
     from orchestrator.comparing.comparison import Comparison
     from orchestrator.comparing.sheets import Sheet
 
-MOST_COLUMNS, MOST_ROWS = 4, 10
+MOST_COLUMNS, MOST_ROWS, ROOM_FOR_WINNERS = 4, 10, 2
 
 
 def tables(comparison: Comparison) -> RenderableType:
     """Return what a reader compares by; all the rest is in the JSON and on the page."""
-    parts: list[RenderableType] = []
-    for sheet in sheets(comparison, most_columns=MOST_COLUMNS, most_rows=MOST_ROWS):
+    parts: list[RenderableType] = [
+        Padding(Text(sentence), (0, 0, 0, 2)) for sentence in headlines(comparison)
+    ]
+    if parts:
+        parts.insert(0, Text("In short", style="bold"))
+    for sheet in sheets(
+        comparison,
+        most_columns=MOST_COLUMNS,
+        most_rows=MOST_ROWS,
+        room_for_winners=ROOM_FOR_WINNERS,
+    ):
         parts += [Text(), Text(sheet.title, style="bold")]
         if sheet.rows:
             parts.append(Padding(_table(sheet), (0, 0, 0, 2)))

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["Sheet", "sheets"]
 
 
-def sheets(comparison: Comparison, *, most_columns: int, most_rows: int) -> tuple[Sheet, ...]:
+def sheets(
+    comparison: Comparison, *, most_columns: int, most_rows: int, room_for_winners: int
+) -> tuple[Sheet, ...]:
     """Return the sheets that have something to say.
 
     Args:
         comparison: What they tell.
         most_columns: Searches that stand beside each other in one sheet; the rest is only counted.
+        room_for_winners: Searches beside which there is room for their winners' genes.
         most_rows: Rows of sheets by generation and by importance.
     """
     few = len(comparison.populations) <= most_columns
@@ -34,7 +37,11 @@ def sheets(comparison: Comparison, *, most_columns: int, most_rows: int) -> tupl
         by_tokens(comparison, most_columns=most_columns),
         diversity(comparison, most_columns=most_columns, most_rows=most_rows),
         importance(comparison, most_columns=most_columns, most_rows=most_rows),
-        survivors(comparison, most_columns=most_columns),
+        survivors(
+            comparison,
+            most_columns=most_columns,
+            with_winners=min(most_columns, len(comparison.populations)) <= room_for_winners,
+        ),
         *by_search[2:],
     )
     return tuple(sheet for sheet in made if sheet.rows or sheet.remarks)

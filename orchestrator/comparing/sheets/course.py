@@ -29,8 +29,10 @@ def by_tokens(comparison: Comparison, *, most_columns: int) -> Sheet:
         columns=("tokens", *(p.name for p in shown)),
         rows=rows,
         remarks=(
-            ("tokens of the whole population; lowest loss of the living members, their median "
-            "[quartiles]"),
+            (
+                "tokens of the whole population; lowest loss of the living members, their median "
+                "[quartiles]"
+            ),
             *left_out(len(comparison.populations), most_columns),
         ),
     )
@@ -59,8 +61,10 @@ def diversity(comparison: Comparison, *, most_columns: int, most_rows: int) -> S
         columns=("generation", *(p.name for p in shown)),
         rows=rows,
         remarks=(
-            (f"mean distance of two members' genomes over {len(comparison.ruler_genes)} genes, from "
-            "0 (equal) to 1 (each gene at the other end of its domain), and the different genomes"),
+            (
+                f"mean distance of two members' genomes over {len(comparison.ruler_genes)} genes, "
+                "from 0 (equal) to 1 (every gene at the other end), and how many genomes differ"
+            ),
             *left_out(len(comparison.populations), most_columns),
         ),
     )

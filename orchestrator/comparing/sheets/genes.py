@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.comparing.importance import SHUFFLES
 from orchestrator.comparing.sheets.sheet import Sheet, left_out
 from orchestrator.numerals import gene as written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.comparing.comparison import Comparison
     from orchestrator.comparing.gene_values import GeneValues, Values
     from orchestrator.comparing.importance import GeneImportance
@@ -39,10 +40,14 @@ def importance(comparison: Comparison, *, most_columns: int, most_rows: int) -> 
     )
     if rows:
         trials = ", ".join(f"{p.name} {p.importance[0].trials}" for p in shown)
+        starred = ["*: more than by chance, p <= 0.05 for each gene (shuffled standings)"]
         remarks[:0] = [
-            (f"{comparison.method}: % of the importance of all genes for how members stand in their "
-            f"generation, overall and in each third of the budget"),
-            f"*: more than in each of {SHUFFLES} shuffles; stretches with one genome: {trials}",
+            (
+                f"{comparison.method}: % of the importance of all genes for the standing of "
+                "members in their generation, overall and in each third of the budget"
+            ),
+            *(starred if comparison.method == "ped-anova" else []),
+            f"trials (stretches with one genome): {trials}",
         ]
     more = len(names) - len(rows)
     if more > 0:
@@ -61,20 +66,19 @@ def _shares(name: str, parts: Sequence[dict[str, GeneImportance]]) -> tuple[str,
     told = " ".join("-" if third is None else f"{100 * third.share:.0f}" for third in thirds)
     if overall is None:
         return "-", told
-    return f"{100 * overall.share:.1f}{' *' if overall.is_above_chance else ''}", told
+    return f"{100 * overall.share:.1f}{' *' if overall.stands_out else ''}", told
 
 
-def survivors(comparison: Comparison, *, most_columns: int) -> Sheet:
-    """Gene values of the survivors beside the winner's."""
+def survivors(comparison: Comparison, *, most_columns: int, with_winners: bool) -> Sheet:
+    """Gene values of the survivors, beside the winner's if asked for."""
     shown = comparison.populations[:most_columns]
     by_gene = [{value.gene: value for value in p.gene_values} for p in shown]
-    rows = tuple(
-        (name, *(cell for each in by_gene for cell in _cells(each.get(name))))
-        for name in comparison.ruler_genes
-    )
     several = len(shown) > 1
-    heads = (
-        f"{p.name}: {head}" if several else head for p in shown for head in ("winner", "survivors")
+    parts = ("winner", "survivors") if with_winners else ("survivors",)
+    heads = (f"{p.name}: {head}" if several else head for p in shown for head in parts)
+    rows = tuple(
+        (name, *(cell for each in by_gene for cell in _cells(each.get(name))[-len(parts) :]))
+        for name in comparison.ruler_genes
     )
     return Sheet(
         anchor="survivors",
@@ -82,8 +86,10 @@ def survivors(comparison: Comparison, *, most_columns: int) -> Sheet:
         columns=("gene", *heads),
         rows=rows,
         remarks=(
-            ("survivors: members that live at the end; median [lowest, highest] of numbers, how "
-            "many have a choice, mean of shares, over all layers together"),
+            (
+                "survivors: members that live at the end; median [lowest, highest] of numbers, how "
+                "many have a choice, mean of shares, over all layers together"
+            ),
             *left_out(len(comparison.populations), most_columns),
         ),
     )

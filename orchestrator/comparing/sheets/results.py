@@ -175,8 +175,8 @@ def ledger(comparison: Comparison) -> Sheet:
                 "-" if winner is None else count(winner.inherited_tokens),
             )
         )
-    remarks = [("time: of all workers together; inherited: share of the members' tokens that donors "
-               "trained; winner: along its lineage")]  # fmt: skip
+    remarks = [("time: of all workers together; inherited: share of the members' tokens that "
+               "donors trained; winner: along its lineage")]  # fmt: skip
     for p in comparison.populations:
         if p.turnover.exploits_by_proposer:
             told = ", ".join(f"{n} {name}" for name, n in p.turnover.exploits_by_proposer)
