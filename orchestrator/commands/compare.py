@@ -40,12 +40,14 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Open, compare, tell."""
     # numpy, optuna and rich: not for --help
+    import gc  # noqa: PLC0415
     import shlex  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
     from orchestrator.comparing.comparison import compare  # noqa: PLC0415
     from orchestrator.comparing.opening import open_searches  # noqa: PLC0415
 
+    gc.disable()  # a log is millions of values, all kept to the end: to walk them finds nothing
     if arguments.html is not None:
         _check_target(arguments.html)
     subjects = open_searches(arguments.names, fetch=_fetch_from(arguments.tracking_uri))

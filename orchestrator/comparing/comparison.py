@@ -9,6 +9,7 @@ from orchestrator.comparing.curves import common_tokens, curve, grid, in_unit, m
 from orchestrator.comparing.diversity import diversity
 from orchestrator.comparing.gene_values import gene_values
 from orchestrator.comparing.generations import generations
+from orchestrator.comparing.genome_table import genome_table
 from orchestrator.comparing.importance import importances
 from orchestrator.comparing.notes import notes_on
 from orchestrator.comparing.ruler import ruler
@@ -180,12 +181,9 @@ def _population(
     story = subject.story
     lowest = best(story)
     winning = _winning_point(story)
-    first = [order.genome for order in told[0].orders]
-    survivors = [
-        story.orders[point].genome
-        for _, point in sorted(story.judged.items())
-        if story.reports[point].failure is None
-    ]
+    table = genome_table(subject.genes, story.orders.values())
+    first = [table.row(order) for order in told[0].orders]
+    survivors = [table.rows[report.digest] for report in told[-1].living]
     return Population(
         name=subject.name,
         source=subject.source,
@@ -200,18 +198,19 @@ def _population(
         winner=None if winning is None else _winner(story, winning, unit),
         curve=points,
         on_grid=on_grid(points, at),
-        diversity=diversity(told, genes=subject.genes, ruler=measure),
+        diversity=diversity(told, table=table, ruler=measure),
         gene_values=tuple(
             gene_values(
                 gene,
+                values=table.values[gene.name],
                 first=first,
                 survivors=survivors,
-                winner=None if winning is None else story.orders[winning].genome,
+                winner=None if winning is None else table.row(story.orders[winning]),
             )
             for gene in subject.genes
             if gene.name in measure.genes
         ),
-        importance=importances(told, genes=subject.genes, method=method),
+        importance=importances(told, table=table, method=method),
         turnover=turnover(told),
         spending=spending(story, winner=winning),
     )

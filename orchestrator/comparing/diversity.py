@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.comparing.generations import Generation
-    from orchestrator.comparing.logged_space import LoggedGene
+    from orchestrator.comparing.genome_table import GenomeTable
     from orchestrator.comparing.ruler import Ruler
-    from orchestrator.events import JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +30,17 @@ class Diversity:
 
 
 def diversity(
-    told: Sequence[Generation], *, genes: Sequence[LoggedGene], ruler: Ruler
+    told: Sequence[Generation], *, table: GenomeTable, ruler: Ruler
 ) -> tuple[Diversity, ...]:
     """Return the diversity of each generation of one search."""
-    rows: dict[str, int] = {}
-    genomes: list[dict[str, JSON]] = []
-    for generation in told:
-        for order in generation.orders:
-            if order.digest not in rows:
-                rows[order.digest] = len(genomes)
-                genomes.append(order.genome)
-    laid = measured(ruler, genes, genomes)
+    laid = measured(ruler, table)
     return tuple(
         Diversity(
             generation=generation.number,
             tokens=generation.tokens,
             members=len(generation.orders),
             genomes=len({order.digest for order in generation.orders}),
-            mean_distance=laid.mean_distance([rows[o.digest] for o in generation.orders]),
+            mean_distance=laid.mean_distance([table.row(o) for o in generation.orders]),
         )
         for generation in told
     )

@@ -117,7 +117,7 @@ def _params(searched: Sequence[LoggedGene], genome: dict[str, JSON]) -> dict[str
     """Return what of a genome counts, one scalar each: layers and shares apart."""
     params: dict[str, JSON] = {}
     for gene in searched:
-        value = gene.value(genome)
+        (value,) = gene.values([genome])
         if value is None:
             continue
         if gene.is_per_layer or isinstance(gene.domain, Simplex):

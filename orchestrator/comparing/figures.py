@@ -129,7 +129,8 @@ def pairs(comparison: Comparison, width: float) -> Figure:
     axes.set_yticks(range(len(shown)), [f"{pair.a} - {pair.b}" for pair in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("difference on held-out text, bits per byte; left of 0 the first is better")
+    between = "\n" if width < _NARROW else " "
+    axes.set_xlabel(f"difference in bits per byte;{between}left of 0 the first is better")
     return figure
 
 

@@ -55,17 +55,19 @@ class GeneValues:
 def gene_values(
     gene: LoggedGene,
     *,
-    first: Sequence[dict[str, JSON]],
-    survivors: Sequence[dict[str, JSON]],
-    winner: dict[str, JSON] | None,
+    values: Sequence[JSON],
+    first: Sequence[int],
+    survivors: Sequence[int],
+    winner: int | None,
 ) -> GeneValues:
     """Sum up one gene.
 
     Args:
         gene: Of the genomes' space.
-        first: Genomes of the first generation.
-        survivors: Genomes of the members that live at the end.
-        winner: Genome of the winner.
+        values: Its value in each genome; None where it does not count.
+        first: Places in `values` of the genomes of the first generation.
+        survivors: Places of those of the members that live at the end.
+        winner: Place of the winner's.
     """
     kind = _kind(gene)
     return GeneValues(
@@ -73,9 +75,9 @@ def gene_values(
         kind=kind,
         is_per_layer=gene.is_per_layer,
         is_log=getattr(gene.domain, "log", False),
-        winner=None if winner is None else gene.value(winner),
-        first=_values(gene, kind, first),
-        survivors=_values(gene, kind, survivors),
+        winner=None if winner is None else values[winner],
+        first=_values(gene, kind, [values[at] for at in first]),
+        survivors=_values(gene, kind, [values[at] for at in survivors]),
     )
 
 
@@ -89,8 +91,8 @@ def _kind(gene: LoggedGene) -> Kind:
     return "number"
 
 
-def _values(gene: LoggedGene, kind: Kind, genomes: Sequence[dict[str, JSON]]) -> Values:
-    own = [value for genome in genomes if (value := gene.value(genome)) is not None]
+def _values(gene: LoggedGene, kind: Kind, values: Sequence[JSON]) -> Values:
+    own = [value for value in values if value is not None]
     single = [v for value in own for v in value] if gene.is_per_layer else own
     numbers = single if kind == "number" else []
     quantiles = np.quantile(numbers, (0, 0.25, 0.5, 0.75, 1)).tolist() if numbers else [None] * 5

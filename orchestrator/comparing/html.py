@@ -58,7 +58,7 @@ def as_html(comparison: Comparison, *, command: str) -> str:
         )
     again = code(command) + paragraph("Every number of this page as JSON: add --json.", kind="note")
     sections.append(Section(anchor="again", heading="Make it again", body=again))
-    title = f"{' and '.join(names)}" if len(names) <= 3 else f"{len(names)} searches"
+    title = ", ".join(names) if len(names) <= 3 else f"{len(names)} searches"
     return page(
         title=f"Comparison of {title}" if len(names) > 1 else f"Population of {title}",
         subtitle=f"{sum(p.setup.members for p in comparison.populations)} members, "

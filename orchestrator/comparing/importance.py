@@ -12,7 +12,7 @@ takes too long to be shuffled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -21,12 +21,12 @@ from orchestrator.comparing.trials import trials
 from orchestrator.randomness import WHOLE_POPULATION, generator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from orchestrator.comparing.generations import Generation
-    from orchestrator.comparing.logged_space import LoggedGene
+    from orchestrator.comparing.genome_table import GenomeTable
     from orchestrator.comparing.trials import Trial
 
 Method = Literal["ped-anova", "fanova"]
@@ -72,7 +72,7 @@ class Importance:
 
 
 def importances(
-    told: Sequence[Generation], *, genes: Sequence[LoggedGene], method: Method
+    told: Sequence[Generation], *, table: GenomeTable, method: Method
 ) -> tuple[Importance, ...]:
     """Return the importance of the genes over a whole search and in each third of its budget."""
     before = [0.0, *(generation.share for generation in told)]
@@ -81,70 +81,87 @@ def importances(
         middle = (began + generation.share) / 2
         thirds[min(2, int(3 * middle))].append(generation)
     first, second, last = thirds
+    explain = _Fanova(table) if method == "fanova" else _PedAnova(table)
     return (
-        _importance("all", told, genes, method),
-        _importance("first third", first, genes, method),
-        _importance("second third", second, genes, method),
-        _importance("last third", last, genes, method),
+        _importance("all", told, explain),
+        _importance("first third", first, explain),
+        _importance("second third", second, explain),
+        _importance("last third", last, explain),
     )
 
 
-def _importance(
-    part: Part, told: Sequence[Generation], genes: Sequence[LoggedGene], method: Method
-) -> Importance:
+class _Explain(Protocol):
+    """Explains the standings of trials by the genes of their genomes."""
+
+    searched: tuple[str, ...]
+
+    def __call__(self, made: Sequence[Trial]) -> list[GeneImportance]: ...
+
+
+def _importance(part: Part, told: Sequence[Generation], explain: _Explain) -> Importance:
     made = trials(told)
-    searched = [gene for gene in genes if not gene.domain.is_fixed]
     reason = ""
-    if not searched:
+    if not explain.searched:
         reason = "no gene is searched"
     elif len(made) < LEAST_TRIALS:
         reason = f"{len(made)} stretches with one genome; at least {LEAST_TRIALS} are needed"
     elif len({trial.standing for trial in made}) == 1:
         reason = "all did equally well"
-    ranked: tuple[GeneImportance, ...] = ()
-    if not reason:
-        explain = _by_fanova if method == "fanova" else _by_ped_anova
-        ranked = tuple(sorted(explain(made, searched), key=lambda g: (-g.share, g.gene)))
-    return Importance(part=part, trials=len(made), genes=ranked, reason=reason)
+    ranked = () if reason else sorted(explain(made), key=lambda g: (-g.share, g.gene))
+    return Importance(part=part, trials=len(made), genes=tuple(ranked), reason=reason)
 
 
-def _by_ped_anova(made: Sequence[Trial], searched: Sequence[LoggedGene]) -> list[GeneImportance]:
-    standing = np.array([trial.standing for trial in made])
-    rng = generator(0, "shuffled standings", 0, WHOLE_POPULATION)
-    shuffled = [rng.permutation(standing) for _ in range(SHUFFLES)]
-    laid = columns(searched, [trial.genome for trial in made])
-    found = divergences(
-        laid,
-        np.stack([standing, *shuffled]),
-        quantile=max(0.1, min(0.5, GOOD_TRIALS / len(made))),
-    )
-    names = [gene.name for gene in searched]
-    added = np.zeros((len(found), len(names)))
-    for at, column in enumerate(laid):
-        added[:, names.index(column.gene)] += found[:, at]
-    own, *by_chance = _shares(added)
-    return [
-        GeneImportance(
-            gene=name,
-            share=float(own[at]),
-            chance=float(np.mean([other[at] for other in by_chance])),
-            p_value=(1 + sum(other[at] >= own[at] for other in by_chance)) / (SHUFFLES + 1),
+class _PedAnova:
+    def __init__(self, table: GenomeTable) -> None:
+        self.searched = _searched(table)
+        self._table = table
+        self._laid = columns(table)
+
+    def __call__(self, made: Sequence[Trial]) -> list[GeneImportance]:
+        standing = np.array([trial.standing for trial in made])
+        rng = generator(0, "shuffled standings", 0, WHOLE_POPULATION)
+        shuffled = [rng.permutation(standing) for _ in range(SHUFFLES)]
+        found = divergences(
+            self._laid,
+            [self._table.row(trial.order) for trial in made],
+            np.stack([standing, *shuffled]),
+            quantile=max(0.1, min(0.5, GOOD_TRIALS / len(made))),
         )
-        for at, name in enumerate(names)
-    ]
+        added = np.zeros((len(found), len(self.searched)))
+        for at, column in enumerate(self._laid):
+            added[:, self.searched.index(column.gene)] += found[:, at]
+        own, *by_chance = _shares(added)
+        return [
+            GeneImportance(
+                gene=name,
+                share=float(own[at]),
+                chance=float(np.mean([other[at] for other in by_chance])),
+                p_value=(1 + sum(other[at] >= own[at] for other in by_chance)) / (SHUFFLES + 1),
+            )
+            for at, name in enumerate(self.searched)
+        ]
 
 
-def _by_fanova(made: Sequence[Trial], searched: Sequence[LoggedGene]) -> list[GeneImportance]:
-    from orchestrator.comparing.fanova import variances  # noqa: PLC0415 - scikit-learn: seconds
+class _Fanova:
+    def __init__(self, table: GenomeTable) -> None:
+        self.searched = _searched(table)
+        self._genes = [gene for gene in table.genes if gene.name in self.searched]
 
-    found: Mapping[str, float] = variances(
-        searched, [trial.genome for trial in made], [trial.standing for trial in made]
-    )
-    (shares,) = _shares(np.array([[found.get(gene.name, 0.0) for gene in searched]]))
-    return [
-        GeneImportance(gene=gene.name, share=float(share), chance=None, p_value=None)
-        for gene, share in zip(searched, shares, strict=True)
-    ]
+    def __call__(self, made: Sequence[Trial]) -> list[GeneImportance]:
+        from orchestrator.comparing.fanova import variances  # noqa: PLC0415 - scikit-learn: seconds
+
+        found = variances(
+            self._genes, [trial.order.genome for trial in made], [trial.standing for trial in made]
+        )
+        (shares,) = _shares(np.array([[found.get(name, 0.0) for name in self.searched]]))
+        return [
+            GeneImportance(gene=name, share=float(share), chance=None, p_value=None)
+            for name, share in zip(self.searched, shares, strict=True)
+        ]
+
+
+def _searched(table: GenomeTable) -> tuple[str, ...]:
+    return tuple(gene.name for gene in table.genes if not gene.domain.is_fixed)
 
 
 def _shares(

@@ -14,6 +14,8 @@ from search_spaces.domains import Choice, Integer, Real, Simplex
 from search_spaces.errors import SpaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.events import JSON
     from search_spaces.domains import ScalarDomain
 
@@ -32,12 +34,13 @@ class LoggedGene:
     active_when: tuple[str, tuple[JSON, ...]] | None
     """(gene, values): it counts only where that gene of its half has one of these values."""
 
-    def value(self, genome: dict[str, JSON]) -> JSON:
-        """Return its value in a logged genome, or None where it does not count."""
-        half = genome[self.half]
-        if self.active_when is not None and half[self.active_when[0]] not in self.active_when[1]:
-            return None
-        return half[self.name]
+    def values(self, genomes: Iterable[dict[str, JSON]]) -> list[JSON]:
+        """Return its value in each logged genome, or None where it does not count."""
+        halves = [genome[self.half] for genome in genomes]
+        if self.active_when is None:
+            return [half[self.name] for half in halves]
+        decider, allowed = self.active_when
+        return [half[self.name] if half[decider] in allowed else None for half in halves]
 
 
 def logged_genes(space: dict[str, JSON], *, where: str) -> tuple[LoggedGene, ...]:

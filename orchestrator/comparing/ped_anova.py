@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from orchestrator.comparing.logged_space import LoggedGene
     from orchestrator.events import JSON
     from search_spaces.domains import ScalarDomain
 
@@ -39,20 +38,20 @@ class Column:
     """One scalar of the genomes: a gene, a layer of one, or a share."""
 
     gene: str
-    places: NDArray[np.int64]  # (N,)
+    places: NDArray[np.int64]  # (n genomes,)
     """Place on the grid, or -1 where the genome has no such scalar."""
     size: int
     """Of the grid, at least 2."""
     is_nominal: bool
 
 
-def columns(genes: Sequence[LoggedGene], genomes: Sequence[dict[str, JSON]]) -> tuple[Column, ...]:
+def columns(table: GenomeTable) -> tuple[Column, ...]:
     """Lay genomes on grids, one column a scalar that may vary."""
     made: list[Column] = []
-    for gene in genes:
+    for gene in table.genes:
         if gene.domain.is_fixed:
             continue
-        values = [gene.value(genome) for genome in genomes]
+        values = table.values[gene.name]
         if gene.is_per_layer or isinstance(gene.domain, Simplex):
             domain = Real(0.0, 1.0) if isinstance(gene.domain, Simplex) else gene.domain
             most = max((len(v) for v in values if v is not None), default=0)
@@ -68,6 +67,7 @@ def columns(genes: Sequence[LoggedGene], genomes: Sequence[dict[str, JSON]]) -> 
 
 def divergences(
     laid: Sequence[Column],
+    rows: Sequence[int],
     standings_SN: NDArray[np.float64],
     *,
     quantile: float,
@@ -75,7 +75,8 @@ def divergences(
     """Return the importance of each column for being among the best, for each of the standings.
 
     Args:
-        laid: Columns of the N trials.
+        laid: Columns of genomes.
+        rows: The genome of each of the N trials.
         standings_SN: Lower is better. Rows are permutations of one another.
         quantile: Share of the trials that are the best; equals of the last one are among them.
     """
@@ -85,12 +86,13 @@ def divergences(
     best = best_SN.sum(axis=1)
     found = np.zeros((standings_SN.shape[0], len(laid)))
     for at, column in enumerate(laid):
-        present_N = column.places >= 0
+        places_N = column.places[np.asarray(rows)]
+        present_N = places_N >= 0
         in_regime = int(present_N.sum())
         if in_regime < _LEAST_IN_REGIME:
             continue
         one_hot_NG = np.zeros((in_regime, column.size))
-        one_hot_NG[np.arange(in_regime), column.places[present_N]] = 1.0
+        one_hot_NG[np.arange(in_regime), places_N[present_N]] = 1.0
         best_SG = best_SN[:, present_N].astype(np.float64) @ one_hot_NG
         density = _nominal_density if column.is_nominal else _number_density
         all_1G = density(one_hot_NG.sum(axis=0, keepdims=True)) + _FLOOR

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from orchestrator.comparing.genome_table import GenomeTable
     from orchestrator.comparing.logged_space import LoggedGene
     from orchestrator.events import JSON
     from search_spaces.domains import ScalarDomain
@@ -93,11 +94,9 @@ def ruler(spaces: Sequence[Sequence[LoggedGene]]) -> Ruler:
     )
 
 
-def measured(
-    ruler: Ruler, genes: Sequence[LoggedGene], genomes: Sequence[dict[str, JSON]]
-) -> Measured:
-    """Lay the genomes of one space on the ruler, in their order."""
-    by_name = {gene.name: gene for gene in genes}
+def measured(ruler: Ruler, table: GenomeTable) -> Measured:
+    """Lay the genomes of one space on the ruler, row by row."""
+    by_name = {gene.name: gene for gene in table.genes}
     columns: list[NDArray[np.float64]] = []
     nominal: list[bool] = []
     gap_weights: list[float] = []
@@ -106,7 +105,7 @@ def measured(
         gene = by_name.get(name)
         if gene is None:
             continue  # no genome of this space has it: the same in all of them
-        values = [gene.value(genome) for genome in genomes]
+        values = table.values[name]
         match scale:
             case Simplex(size=size):
                 made = _shares(values, size)
@@ -120,7 +119,7 @@ def measured(
         nominal += [isinstance(scale, Choice)] * len(made)
         gap_weights += gap
         absence_weights += absence
-    shape = len(genomes), len(columns)
+    shape = len(table.rows), len(columns)
     counted = max(1, len(ruler.scales))
     return Measured(
         values=np.stack(columns, axis=1) if columns else np.empty(shape),

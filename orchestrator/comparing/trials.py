@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.comparing.generations import Generation
-    from orchestrator.events import JSON, Ordered
+    from orchestrator.events import Ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A stretch of intervals of one member with one genome."""
 
-    genome: dict[str, JSON]
+    order: Ordered
+    """That began it, or its first one in these generations."""
     standing: float
     """Mean over its intervals, in [0, 1]; lower is better."""
 
@@ -45,7 +46,7 @@ def trials(told: Sequence[Generation]) -> tuple[Trial, ...]:
             stretches.append((order, []))
         stretches[-1][1].append(standings[point])
     return tuple(
-        Trial(genome=order.genome, standing=float(np.mean(values))) for order, values in stretches
+        Trial(order=order, standing=sum(values) / len(values)) for order, values in stretches
     )
 
 

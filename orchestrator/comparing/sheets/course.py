@@ -43,7 +43,7 @@ def _losses(p: Population, at: int) -> str:
     low, high = p.on_grid.lower_quartile[at], p.on_grid.upper_quartile[at]
     if best is None or median is None or low is None or high is None:
         return "-"
-    return f"{best:.4f}  {median:.4f} [{low:.4f}, {high:.4f}]"
+    return f"{best:.4f} | {median:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def diversity(comparison: Comparison, *, most_columns: int, most_rows: int) -> Sheet:
@@ -74,7 +74,7 @@ def _distance(at: Diversity | None) -> str:
     if at is None:
         return "-"
     distance = "-" if at.mean_distance is None else f"{at.mean_distance:.3f}"
-    return f"{distance}  {at.genomes} of {at.members}"
+    return f"{distance} ({at.genomes} of {at.members})"
 
 
 def _spread(numbers: Sequence[int], most: int) -> list[int]:
