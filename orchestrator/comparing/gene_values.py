@@ -96,7 +96,7 @@ def _values(gene: LoggedGene, kind: Kind, values: Sequence[JSON]) -> Values:
     single = [v for value in own for v in value] if gene.is_per_layer else own
     numbers = single if kind == "number" else []
     quantiles = np.quantile(numbers, (0, 0.25, 0.5, 0.75, 1)).tolist() if numbers else [None] * 5
-    counts = Counter(map(written, single)) if kind == "choice" else Counter[str]()
+    counts = Counter(single if kind == "choice" else ())
     shares = np.mean(single, axis=0).tolist() if kind == "shares" and single else ()
     return Values(
         genomes=len(own),
@@ -105,6 +105,11 @@ def _values(gene: LoggedGene, kind: Kind, values: Sequence[JSON]) -> Values:
         median=quantiles[2],
         upper_quartile=quantiles[3],
         high=quantiles[4],
-        counts=tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
+        counts=tuple(
+            sorted(
+                ((written(choice), number) for choice, number in counts.items()),
+                key=lambda pair: (-pair[1], pair[0]),
+            )
+        ),
         mean_shares=tuple(shares),
     )

@@ -28,7 +28,7 @@ class GenomeTable:
 
 
 def genome_table(genes: Sequence[LoggedGene], orders: Iterable[Ordered]) -> GenomeTable:
-    """Return the table of the genomes that were ordered; the baseline's is not of the population."""
+    """Return the table of the ordered genomes; the baseline is not of the population."""
     genomes: dict[str, dict[str, JSON]] = {}
     for order in orders:
         if order.decision != "baseline":

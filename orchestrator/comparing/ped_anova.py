@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from orchestrator.comparing.genome_table import GenomeTable
     from orchestrator.events import JSON
     from search_spaces.domains import ScalarDomain
 
@@ -157,13 +158,12 @@ def _number_density(
     # a normal's mass depends on its distance from the place only, before it is cut at the ends
     away_D = np.arange(1 - size, size + 1) - 0.5
     below_SD = _erf(away_D / (sigma_S[:, None] * math.sqrt(2.0)))
-    middles, edges = np.arange(size)[:, None], np.arange(size + 1)
-    prior_G = np.diff(_erf((edges - size / 2) / (size * math.sqrt(2.0))))
-    mixed_SG = np.tile(prior_G / prior_G.sum(), (counts_SG.shape[0], 1))
-    for row, below_D in enumerate(below_SD):
-        masses_MG = np.diff(below_D[edges - middles + size - 1], axis=1)
-        mixed_SG[row] += (counts_SG[row] / masses_MG.sum(axis=1)) @ masses_MG
-    return mixed_SG / (total_S[:, None] + 1.0)
+    middles, places = np.arange(size)[:, None], np.arange(size)
+    masses_SMG = np.diff(below_SD, axis=1)[:, places - middles + size - 1]
+    whole_SM = below_SD[:, 2 * size - 1 - places] - below_SD[:, size - 1 - places]
+    mixed_SG = np.einsum("sm,smg->sg", counts_SG / whole_SM, masses_SMG)
+    prior_G = np.diff(_erf((np.arange(size + 1) - size / 2) / (size * math.sqrt(2.0))))
+    return (mixed_SG + prior_G / prior_G.sum()) / (total_S[:, None] + 1.0)
 
 
 def _scott_sigma(

@@ -18,7 +18,7 @@ from orchestrator.comparing.logged_space import LENGTH
 from search_spaces.domains import Choice, Integer, Real, Simplex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -129,21 +129,20 @@ def measured(ruler: Ruler, table: GenomeTable) -> Measured:
     )
 
 
-def _units(scale: ScalarDomain, values: Iterable[JSON]) -> NDArray[np.float64]:
-    """Return each value's place in [0, 1], or its code on a nominal scale; each one once."""
-    known: dict[tuple[str, JSON], float] = {}
-    places: list[float] = []
-    for value in values:
-        plain = tuple(value) if isinstance(value, list) else value
-        key = type(plain).__name__, plain  # True is not 1
-        if key not in known:
-            if plain is None:
-                known[key] = math.nan
-            else:
-                nominal = isinstance(scale, Choice)
-                known[key] = float(len(known)) if nominal else scale.to_unit(plain)
-        places.append(known[key])
-    return np.array(places)
+def _units(scale: ScalarDomain, values: Sequence[JSON]) -> NDArray[np.float64]:
+    """Return each value's place in [0, 1], or its code on a nominal scale; NaN for none."""
+    if isinstance(scale, Choice):
+        codes: dict[tuple[str, JSON], float] = {}
+        placed: list[float] = []
+        for value in values:
+            plain = tuple(value) if isinstance(value, list) else value
+            key = type(plain).__name__, plain  # True is not 1
+            placed.append(math.nan if plain is None else codes.setdefault(key, float(len(codes))))
+        return np.array(placed)
+    numbers = np.array([math.nan if value is None else value for value in values])
+    different, places = np.unique(numbers, return_inverse=True)  # NaN once, at the end
+    units = [math.nan if math.isnan(v) else scale.to_unit(v) for v in different.tolist()]
+    return np.array(units)[places]
 
 
 def _layers(
