@@ -51,8 +51,10 @@ def write_search(directory: Path, *, members: int, generations: int, seed: int) 
             events = [_ordered(m, generation, genomes[m], *decisions[m]) for m in range(members)]
             losses = np.array([_loss(g, generation, rng) for g in genomes])
             tokens += INTERVAL
-            for m in range(members):
-                events.append(_reported(m, generation, genomes[m], losses[m], int(tokens[m]), rng))
+            events += [
+                _reported(m, generation, genomes[m], losses[m], tokens=int(tokens[m]), rng=rng)
+                for m in range(members)
+            ]
             for m in range(members):
                 parts = {"loss_present": losses[m], "horizon_correction": 0.0, "cost_price": 0.0}
                 events.append(
@@ -142,6 +144,7 @@ def _reported(
     generation: int,
     genome: Genome,
     loss: float,
+    *,
     tokens: int,
     rng: np.random.Generator,
 ) -> Reported:

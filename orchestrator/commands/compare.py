@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.commands import Subparsers
+    from orchestrator.comparing.opening import Fetch
 
 _PAGE = b"<!doctype html>"
 
@@ -39,23 +40,31 @@ def add(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Open, compare, tell."""
-    # numpy, optuna and rich: not for --help
-    import gc  # noqa: PLC0415
+    import gc  # noqa: PLC0415 - not for --help, like all that follows
+
+    # a log is millions of values, all kept to the end: walking them takes a third of the time
+    gc.disable()
+    try:
+        return _run(arguments)
+    finally:
+        gc.enable()
+
+
+def _run(arguments: argparse.Namespace) -> int:
     import shlex  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
     from orchestrator.comparing.comparison import compare  # noqa: PLC0415
-    from orchestrator.comparing.opening import open_searches  # noqa: PLC0415
+    from orchestrator.comparing.opening import open_searches  # noqa: PLC0415 - numpy
 
-    gc.disable()  # a log is millions of values, all kept to the end: to walk them finds nothing
     if arguments.html is not None:
         _check_target(arguments.html)
-    subjects = open_searches(arguments.names, fetch=_fetch_from(arguments.tracking_uri))
-    comparison = compare(subjects, method=arguments.importance)
+    opened = open_searches(arguments.names, fetch=_fetch_from(arguments.tracking_uri))
+    comparison = compare(opened.subjects, method=arguments.importance, left_out=opened.left_out)
     if arguments.html is not None:
         from orchestrator.comparing.html import as_html  # noqa: PLC0415 - matplotlib
 
-        command = shlex.join(["masga", "compare", *(subject.source for subject in subjects)])
+        command = shlex.join(["masga", "compare", *(subject.source for subject in opened.subjects)])
         _write_whole(arguments.html, as_html(comparison, command=command))
         print(f"masga: wrote {arguments.html}", file=sys.stderr)
     if arguments.json:
@@ -71,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch_from(tracking_uri: str | None):  # noqa: ANN202
+def _fetch_from(tracking_uri: str | None) -> Fetch:
     def fetch(name: str) -> Sequence[tuple[str, Path]]:
         from orchestrator.adapters.mlflow.searches import fetch_logs  # noqa: PLC0415 - seconds
 

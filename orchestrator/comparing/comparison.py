@@ -121,12 +121,15 @@ class Comparison:
     """What a reader must know before believing the rest."""
 
 
-def compare(subjects: Sequence[Subject], *, method: Method = "ped-anova") -> Comparison:
+def compare(
+    subjects: Sequence[Subject], *, method: Method = "ped-anova", left_out: Sequence[str] = ()
+) -> Comparison:
     """Compare searches.
 
     Args:
         subjects: At least one, each with a name of its own.
         method: Of the gene importance; fANOVA takes many times longer.
+        left_out: Why searches are missing that one might look for; a note each.
 
     Raises:
         ValueError: There is none, or two have the same name.
@@ -163,7 +166,7 @@ def compare(subjects: Sequence[Subject], *, method: Method = "ped-anova") -> Com
         ),
         pairs=pairs,
         unpaired=unpaired,
-        notes=notes_on(subjects),
+        notes=(*notes_on(subjects), *(f"Left out: {why}" for why in left_out)),
     )
 
 

@@ -19,35 +19,58 @@ if TYPE_CHECKING:
     """From an MLflow run id or experiment name to (name, event log) of each of its searches."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What the names lead to."""
+
+    subjects: tuple[Subject, ...]
+    left_out: tuple[str, ...]
+    """Why searches of a group were left out: those that have not begun, say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     name: str
     log: Path
+    of_group: bool
+    """Whether nobody named it by itself."""
 
 
-def open_searches(names: Sequence[str], *, fetch: Fetch) -> tuple[Subject, ...]:
+def open_searches(names: Sequence[str], *, fetch: Fetch) -> Opened:
     """Open every search that the names lead to, each once.
 
     Raises:
-        UserError: A name leads nowhere, or to a search that cannot be compared.
+        UserError: A name leads nowhere, to a search that cannot be compared, or to several of
+            which none can.
     """
     found: dict[Path, _Found] = {}
     for name in names:
         for each in _resolved(name, fetch):
             found.setdefault(each.log.resolve(), each)
     logs = list(found.values())
-    labels = _labels(logs)
-    return tuple(_open(label, each.log) for label, each in zip(labels, logs, strict=True))
+    subjects: list[Subject] = []
+    errors: list[UserError] = []
+    for label, each in zip(_labels(logs), logs, strict=True):
+        try:
+            subjects.append(_open(label, each.log))
+        except UserError as error:
+            if not each.of_group:
+                raise
+            errors.append(error)
+    if not subjects:
+        raise errors[0]
+    return Opened(subjects=tuple(subjects), left_out=tuple(map(str, errors)))
 
 
 def _resolved(name: str, fetch: Fetch) -> list[_Found]:
     directory = Path(name)
     if (directory / LOG_NAME).is_file():
-        return [_Found(directory.resolve().name, directory / LOG_NAME)]
+        alone = _Found(name=directory.resolve().name, log=directory / LOG_NAME, of_group=False)
+        return [alone]
     if directory.is_dir():
         inner = sorted(log for log in directory.glob(f"*/{LOG_NAME}") if log.is_file())
         if inner:
-            return [_Found(log.parent.name, log) for log in inner]
+            return [_Found(name=log.parent.name, log=log, of_group=True) for log in inner]
         raise UserError(
             where=name,
             law=f"a search has an event log, {LOG_NAME}",
@@ -61,7 +84,8 @@ def _resolved(name: str, fetch: Fetch) -> list[_Found]:
             found="a file" if directory.exists() else "no such directory",
             remedy="Correct the path.",
         )
-    return [_Found(label, log) for label, log in fetch(name)]
+    fetched = fetch(name)
+    return [_Found(name=label, log=log, of_group=len(fetched) > 1) for label, log in fetched]
 
 
 def _labels(logs: Sequence[_Found]) -> list[str]:
