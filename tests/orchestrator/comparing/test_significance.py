@@ -137,7 +137,7 @@ def test_a_search_that_has_not_finished_has_nothing_to_pair(subject, search):
     running = subject("b", events=search()[:-2])
     _, (why,) = winner_pairs([subject("a"), running])
     assert why.reason.startswith("b has not finished")
-    lost = [e for e in search()[:-2]]
+    lost = list(search()[:-2])
     lost.append(SearchFinished(reason="all_failed", winner=None, generation=None, digest=None))
     _, (why,) = winner_pairs([subject("a"), subject("b", events=lost)])
     assert why.reason.startswith("b has no winner")
