@@ -122,3 +122,15 @@ def test_in_an_asynchronous_search_quick_members_are_ahead_when_a_generation_clo
     assert [(r.member, r.generation) for r in first.newest] == [(0, 0), (1, 1)]
     assert [(r.member, r.generation) for r in second.newest] == [(0, 1), (1, 1)]
     assert [(r.member, r.generation) for r in first.reports] == [(0, 0), (1, 0)]
+
+
+def test_a_member_that_failed_before_its_first_token_is_not_living(search):
+    events = [
+        replace(e, interval_tokens=0)
+        if isinstance(e, Reported) and (e.member, e.generation) == (1, 1)
+        else replace(e, tokens=e.tokens - 1000)
+        if isinstance(e, GenerationClosed) and e.generation >= 1
+        else e
+        for e in search(members=2, generations=3, fails={(1, 1)})
+    ]
+    assert [len(g.living) for g in generations(told(events))] == [2, 1, 2]
