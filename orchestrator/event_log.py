@@ -84,6 +84,21 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
     return events, checksum, offset
 
 
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds this log open to write it: its search is running."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def _damaged(path: Path, number: int, found: str) -> UserError:
     return UserError(
         where=f"{path}, line {number + 1}",
