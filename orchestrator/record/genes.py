@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -57,6 +58,7 @@ def fitting(params: dict[str, str]) -> dict[str, str]:
     return {safe_name(name): _cut(value) for name, value in params.items()}
 
 
+@functools.cache
 def safe_name(name: str) -> str:
     """Return a name with what stores do not take replaced.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.event_log import LOG_NAME
 from orchestrator.record.artifacts import artifact_files, summary_text
 from orchestrator.record.values import SEARCH_TAG
-from orchestrator.story.telling import told
 from orchestrator.tasks import StateKey
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.adapters.mlflow.recorder import Recorder
     from orchestrator.events import SearchFinished
     from orchestrator.record.values import DatasetRecord, SearchRecord
+    from orchestrator.story.telling import Story
 
 EVENTS_TAG = "recorded_events"
 """How many lines of the log the parent's files tell of."""
@@ -31,7 +32,13 @@ _OPTIONAL = ("report.html",)
 
 
 def write_ending(
-    recorder: Recorder, record: SearchRecord, directory: Path, *, run_id: str, model: str | None
+    recorder: Recorder,
+    record: SearchRecord,
+    story: Story,
+    directory: Path,
+    *,
+    lines: int,
+    model: str | None,
 ) -> None:
     """Write the files of a search as its log stands, its inputs, and the winner as a model.
 
@@ -40,40 +47,37 @@ def write_ending(
     Args:
         recorder: Of the search's record, which has just been brought up to date.
         record: The same.
+        story: What it was made from.
         directory: Of the search.
-        run_id: The parent's.
+        lines: So many events of the log the story tells.
         model: Name to register the winner under; none: it is not registered.
 
     Raises:
         UserError: The winner is to be registered and its checkpoint is gone.
     """
-    events, _, length = read_log(directory / LOG_NAME)
-    story = told(tuple(events))
-    if recorder.tag(EVENTS_TAG) != str(len(events)):
+    run_id = recorder.parent_run_id
+    if recorder.tag(EVENTS_TAG) != str(lines):
         with tempfile.TemporaryDirectory(prefix="masga-record-") as temporary:
             place = Path(temporary)
             for name, content in artifact_files(story).items():
                 (place / name).parent.mkdir(exist_ok=True)
                 (place / name).write_bytes(content)
-            _copy_beginning(directory / LOG_NAME, place / LOG_NAME, length)
+            _copy_lines(directory / LOG_NAME, place / LOG_NAME, lines)
             for name in _OPTIONAL:
                 if (directory / name).is_file():
                     (place / name).write_bytes((directory / name).read_bytes())
             recorder.client.log_artifacts(run_id, str(place))
         _log_inputs(recorder.client, run_id, record.datasets)
         recorder.set_tag(_NOTE_TAG, f"```\n{summary_text(story).strip()[:_NOTE_LENGTH]}\n```")
-        recorder.set_tag(EVENTS_TAG, str(len(events)))
+        recorder.set_tag(EVENTS_TAG, str(lines))
     if model is not None and story.finished is not None and story.finished.winner is not None:
         _register(recorder.client, model, story.finished, directory, record.search, run_id)
 
 
-def _copy_beginning(source: Path, target: Path, length: int) -> None:
-    """Copy the whole lines: the search may be writing the next one."""
-    left = length
+def _copy_lines(source: Path, target: Path, lines: int) -> None:
+    """Copy the first lines: the search may be writing the next one."""
     with source.open("rb") as reading, target.open("wb") as writing:
-        while left and (content := reading.read(min(left, 1 << 20))):
-            writing.write(content)
-            left -= len(content)
+        writing.writelines(islice(reading, lines))
 
 
 def _log_inputs(client: Any, run_id: str, datasets: Sequence[DatasetRecord]) -> None:

@@ -108,7 +108,7 @@ class MlflowRecord:
         """Take what has come, at least one event; return whether more will."""
         event = self._events.get()
         while event is not None:
-            self._scribe.story.add(event)
+            self._scribe.take(event)
             if self._events.empty():
                 return True
             event = self._events.get()
@@ -132,11 +132,17 @@ class _Scribe:
 
     def __init__(self, config: MlflowConfig, directory: Path, uri: str) -> None:
         self.story = Story()
+        self.lines = 0
         self.error: str | None = None
         self._model = config.register_model
         self._directory = directory
         self._recorder = Recorder(uri, config.experiment or DEFAULT_EXPERIMENT, directory)
         self._has_ended = False
+
+    def take(self, event: Event) -> None:
+        """Take the next event of the log."""
+        self.story.add(event)
+        self.lines += 1
 
     def missing(self) -> str:
         """Name what has not been written."""
@@ -170,13 +176,14 @@ class _Scribe:
             is_running=is_running,
         )
         try:
-            brought = self._recorder.bring(record)
+            self._recorder.bring(record)
             if ends:
                 write_ending(
                     self._recorder,
                     record,
+                    self.story,
                     self._directory,
-                    run_id=brought.parent_run_id,
+                    lines=self.lines,
                     model=self._model,
                 )
         except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on

@@ -34,7 +34,6 @@ _Item = TypeVar("_Item")
 class Brought:
     """What was written."""
 
-    parent_run_id: str
     new_runs: int
     new_points: int
 
@@ -84,6 +83,11 @@ class Recorder:
         parent = self._known.get(PARENT)
         return -1 if parent is None else parent.generation
 
+    @property
+    def parent_run_id(self) -> str:
+        """The parent's; it is there once `bring` has returned."""
+        return self._known[PARENT].run_id
+
     def tag(self, name: str) -> str | None:
         """Return a tag of the parent, as last read or written."""
         parent = self._known.get(PARENT)
@@ -107,9 +111,7 @@ class Recorder:
             made = self._create_missing(record)
             points = self._write(record, record.segments) + self._write(record, (record.parent,))
             self._remembers = True
-        return Brought(
-            parent_run_id=self._known[PARENT].run_id, new_runs=made, new_points=points
-        )
+        return Brought(new_runs=made, new_points=points)
 
     def _create_missing(self, record: SearchRecord) -> int:
         """Make the runs that are not there, the parent first, with the tags that find them."""
@@ -156,7 +158,7 @@ class Recorder:
 
     def set_tag(self, name: str, value: str) -> None:
         """Set a tag of the parent."""
-        self.client.set_tag(self._known[PARENT].run_id, name, value)
+        self.client.set_tag(self.parent_run_id, name, value)
 
 
 def _long_tag(name: str, words: Sequence[str]) -> dict[str, str]:
