@@ -24,8 +24,8 @@ from orchestrator.events import (
     Scored,
     SearchStarted,
 )
-from search_spaces.genome import genome_to_json
 from orchestrator.run_config import BudgetConfig, MlflowConfig, RunConfig
+from search_spaces.genome import genome_to_json
 from search_spaces.gpt.space import GPT
 
 INTERVAL_TOKENS = 16_384

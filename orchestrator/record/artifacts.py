@@ -24,7 +24,7 @@ _SUMMARY_WIDTH = 160
 def artifact_files(story: Story) -> dict[str, bytes]:
     """Return the content of each file of a search that has started, by its path."""
     assert story.started is not None
-    return {
+    files = {
         "run.yaml": resolved_run(story).encode(),
         "environment.json": _json(story.started.environment),
         "summary.txt": summary_text(story).encode(),
@@ -40,6 +40,7 @@ def artifact_files(story: Story) -> dict[str, bytes]:
             protocol_figure(story), description="Learning rates of all members by generation"
         ).encode(),
     }
+    return {name: content for name, content in files.items() if content}  # no summary of nothing
 
 
 def summary_text(story: Story) -> str:

@@ -99,10 +99,11 @@ def loss_figure(story: Story) -> Figure:
             if r.nats_per_token is not None
         ]
         which = 2 if segment.decision == "baseline" else int(segment.key in ancestors)
-        groups[which][-1].append(points)
+        if points:
+            groups[which][-1].append(points)
     for colour, linestyle, width, lines in groups:
         _lines(axes, lines, color=colour, linestyle=linestyle, linewidth=width)
-        ends = [line[-1] for line in lines if line]
+        ends = [line[-1] for line in lines]
         axes.scatter([x for x, _ in ends], [y for _, y in ends], s=6, color=colour, zorder=3)
     axes.autoscale_view()
     axes.set_xlabel("tokens along the lineage")

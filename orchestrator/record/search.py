@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.events import SearchStarted
 from orchestrator.record.genes import fitting, flattened, safe_name
 from orchestrator.record.segments import segment_records
 from orchestrator.record.values import (
@@ -20,6 +19,7 @@ from orchestrator.story.metrics import final_points, finished_at, generation_poi
 from orchestrator.story.telling import Story, is_baseline
 
 if TYPE_CHECKING:
+    from orchestrator.events import SearchStarted
     from orchestrator.record.values import Status
 
 _CONTEXTS = {
@@ -103,18 +103,19 @@ def _tags(story: Story, started: SearchStarted, directory: str) -> dict[str, str
 
 def _generations(story: Story) -> tuple[Point, ...]:
     parts = _by_generation(story)
-    return tuple(
-        Point(
-            tokens=closing.tokens,
-            at_milliseconds=round(finished_at(parts[closing.generation], closing.generation) * 1000),
-            metrics={
-                safe_name(name): value
-                for name, value in generation_points(parts[closing.generation], closing).items()
-            },
-            generation=closing.generation,
+    points: list[Point] = []
+    for closing in story.closings:
+        part, number = parts[closing.generation], closing.generation
+        metrics = generation_points(part, closing)
+        points.append(
+            Point(
+                tokens=closing.tokens,
+                at_milliseconds=round(finished_at(part, number) * 1000),
+                metrics={safe_name(name): value for name, value in metrics.items()},
+                generation=number,
+            )
         )
-        for closing in story.closings
-    )
+    return tuple(points)
 
 
 def _by_generation(story: Story) -> dict[int, Story]:

@@ -146,8 +146,9 @@ def _constants(report: Reported) -> dict[str, float]:
 def utility_totals(utilities: dict[str, JSON] | None) -> dict[str, float]:
     """Return the utilities by kind of component, nats per token: totals, and the weakest head.
 
-    >>> utility_totals({"heads": [[0.5, 0.25]], "ffn": [1.0], "embedding": 2.0})
-    {'utility/heads': 0.75, 'utility/ffn': 1.0, 'utility/embedding': 2.0, 'utility/weakest_head': 0.25}
+    >>> totals = utility_totals({"heads": [[0.5, 0.25]], "ffn": [1.0], "embedding": 2.0})
+    >>> totals["utility/heads"], totals["utility/weakest_head"]
+    (0.75, 0.25)
     """
     if not utilities:
         return {}
@@ -192,5 +193,3 @@ def _status(story: Story, segment: Segment, *, is_running: bool) -> Status:
     if story.finished is not None or not segment.is_last:
         return "FINISHED"
     return "RUNNING" if is_running else "KILLED"
-
-

@@ -1,4 +1,4 @@
-"""How we speak with MLflow: quiet, impatient, without telemetry, and with a clear word if it fails."""
+"""How we speak with MLflow: quiet, impatient, without telemetry, with a clear word if it fails."""
 
 from __future__ import annotations
 

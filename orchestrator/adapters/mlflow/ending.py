@@ -71,7 +71,7 @@ def write_ending(
         recorder.set_tag(_NOTE_TAG, f"```\n{summary_text(story).strip()[:_NOTE_LENGTH]}\n```")
         recorder.set_tag(EVENTS_TAG, str(lines))
     if model is not None and story.finished is not None and story.finished.winner is not None:
-        _register(recorder.client, model, story.finished, directory, record.search, run_id)
+        _register(recorder, model, story.finished, directory=directory, search=record.search)
 
 
 def _copy_lines(source: Path, target: Path, lines: int) -> None:
@@ -101,11 +101,12 @@ def _log_inputs(client: Any, run_id: str, datasets: Sequence[DatasetRecord]) -> 
 
 
 def _register(
-    client: Any, name: str, finished: SearchFinished, directory: Path, search: str, run_id: str
+    recorder: Recorder, name: str, finished: SearchFinished, *, directory: Path, search: str
 ) -> None:
     """Make the winner's checkpoint a version of a registered model, once."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds
 
+    client, run_id = recorder.client, recorder.parent_run_id
     quoted = name.replace("'", "''")
     for version in client.search_model_versions(f"name='{quoted}' and run_id='{run_id}'"):
         if version.tags.get("genome") == finished.digest:

@@ -187,8 +187,7 @@ class _Scribe:
                     model=self._model,
                 )
         except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on
-            found = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            self.error = " ".join(found.split())[:300]
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            self.error = " ".join(f"{kind}{error}".split())[:300]
             return False
         return True
-

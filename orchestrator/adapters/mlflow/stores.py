@@ -66,9 +66,7 @@ class ClientStore:
             if change.status == "RUNNING":
                 self._client.update_run(change.run_id, status=change.status)
             elif change.status is not None:
-                self._client.set_terminated(
-                    change.run_id, change.status, change.ended_milliseconds
-                )
+                self._client.set_terminated(change.run_id, change.status, change.ended_milliseconds)
 
 
 def new(run_id: str, tags: Mapping[str, str]) -> Known:

@@ -100,9 +100,7 @@ def _sync(
     with told_to_users(tracking_uri):
         recorder = Recorder(tracking_uri, experiment, directory)
         brought = recorder.bring(record)
-        write_ending(
-            recorder, record, story, directory, lines=len(events), model=register_model
-        )
+        write_ending(recorder, record, story, directory, lines=len(events), model=register_model)
     return Synced(
         run_id=recorder.parent_run_id,
         segments=len(record.segments),
