@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands import (
+    compare,
     doctor,
     jobs,
     laws,
@@ -15,6 +16,7 @@ from orchestrator.commands import (
     schema,
     search,
     submit,
+    sync,
 )
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED, interrupted_by_ending_signals
@@ -51,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
         search,
         resume,
         report,
+        compare,
+        sync,
         submit,
         jobs,
         laws,

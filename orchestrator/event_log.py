@@ -99,6 +99,21 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
     return events, checksum, offset
 
 
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds this log open to write it: its search is running."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLogError:
     number = len(whole)
     return DamagedLogError(
@@ -117,16 +132,6 @@ def _rebuild(
     where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
 ) -> DamagedLogError:
     return DamagedLogError(where=where, law=law, found=found, remedy=remedy, whole=whole)
-
-
-def is_being_written(path: Path) -> bool:
-    """Return whether a process holds the log open as its writer now."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 class EventLog:

@@ -332,6 +332,8 @@ class MlflowConfig(_Section):
     """Null: the file `mlflow.db` in the output directory."""
     experiment: str | None = None
     """Null: `masga`."""
+    register_model: Annotated[str, Field(pattern=r"^[^/:%\"']{1,200}$")] | None = None
+    """Registered model that the winner's weights become a version of; null: none."""
 
 
 class RunConfig(_Section):

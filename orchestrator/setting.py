@@ -8,11 +8,11 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from orchestrator.cache import cache_directory
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.fitness import FitnessRule
 from orchestrator.game_terms import GameTerms
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from search_spaces.space import Space
     from trainers.data import Corpus, Split
 
-CACHE_VARIABLE = "MASGA_CACHE"
 SMALLEST_GAME = 2
 """Sequences below which nothing has a standard error."""
 
@@ -108,12 +107,6 @@ def prepare(config: RunConfig) -> Setting:
         notes=notes,
         environment=environment(),
     )
-
-
-def cache_directory() -> Path:
-    """Return where corpora are kept between searches: $MASGA_CACHE, or under ~/.cache."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else Path.home() / ".cache" / "masga"
 
 
 @contextlib.contextmanager

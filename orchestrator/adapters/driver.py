@@ -6,6 +6,7 @@ import contextlib
 import logging
 import shutil
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,7 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
         corpus=corpus_json(setting),
         horizon_tokens=setting.settings.horizon_tokens,
         generations=setting.rules.generations,
-        environment={"run": config.beside(), **setting.environment},
+        environment={"run": config.beside(), "began_at": time.time(), **setting.environment},
     )
     if log.events:
         require_same_text(log.events[0], started, directory / LOG_NAME)

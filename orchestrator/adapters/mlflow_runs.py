@@ -15,7 +15,9 @@ _PAGE = 1000
 def read_experiment(name: str, *, client: Any = None) -> Sequence[Mapping[str, object]]:
     """Read one record a run: its parameters, its last metrics, and `run` (the run's name).
 
-    The tracking store is MLflow's own choice (`MLFLOW_TRACKING_URI`, or its default).
+    Of a search that masga recorded, the segments are read and the run above them is not: it
+    trained nothing itself. The tracking store is MLflow's own choice (`MLFLOW_TRACKING_URI`, or
+    its default).
 
     Args:
         name: Name of the experiment.

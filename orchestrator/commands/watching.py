@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from orchestrator.adapters.mlflow_record import MlflowRecord
+from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable

@@ -83,6 +83,14 @@ def dress(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def standalone_svg(figure: Figure, *, description: str) -> str:
+    """Return the figure as an SVG file on white; what `inline_svg` says holds here too."""
+    figure.patch.set_alpha(1.0)
+    figure.patch.set_facecolor("#ffffff")
+    text = _svg(figure, description=description)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(description)}" ', 1)
+
+
 def inline_svg(figure: Figure, *, description: str) -> str:
     """Return the figure as an SVG element; the same figure gives the same text.
 
@@ -90,6 +98,13 @@ def inline_svg(figure: Figure, *, description: str) -> str:
         figure: Drawn with this module's colours. Without a layout engine it keeps its margins.
         description: What a reader sees in it, for those who cannot (its alternative text).
     """
+    text = _svg(figure, description=description)
+    for colour, name in _VARIABLES.items():
+        text = re.sub(colour, f"var(--{name})", text, flags=re.IGNORECASE)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(description)}" ', 1)
+
+
+def _svg(figure: Figure, *, description: str) -> str:
     import matplotlib as mpl  # noqa: PLC0415 - half a second
 
     buffer = io.StringIO()
@@ -107,8 +122,8 @@ def inline_svg(figure: Figure, *, description: str) -> str:
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', text))
-    text = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", text)
-    for colour, name in _VARIABLES.items():
-        text = re.sub(colour, f"var(--{name})", text, flags=re.IGNORECASE)
-    label = html.escape(description, quote=True)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", text)
+
+
+def _attribute(text: str) -> str:
+    return html.escape(text, quote=True)
