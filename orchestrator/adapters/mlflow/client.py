@@ -21,6 +21,12 @@ _SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _SQLITE = "sqlite:///"
+_NO_ANSWER = re.compile(
+    r"connection refused|connection reset|connection aborted|remote end closed connection|"
+    r"(read|connect\w*) timed out|timed out|name or service not known|failed to resolve|"
+    r"max retries exceeded",
+    re.IGNORECASE,
+)
 _OTHER_SCHEMA = re.compile(r"out-of-date database schema|Can't locate revision")
 
 
@@ -94,11 +100,12 @@ def as_user_error(error: Exception, uri: str) -> UserError:
                 "that wrote it. Nothing was changed."
             ),
         )
-    if re.search(r"Max retries|Connection|timed out|refused", text):
+    silent = _NO_ANSWER.search(text)
+    if silent is not None:
         return UserError(
             where=uri,
             law="an MLflow tracking server answers",
-            found=_short(error),
+            found=silent.group().lower(),
             remedy="Start it, or correct the tracking URI; what was recorded stays.",
         )
     return UserError(

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.events import Scored
 from orchestrator.record.artifacts import artifact_files, lineage_graph
+from orchestrator.record.genes import LONGEST_PARAM, fitting
 from orchestrator.record.search import search_record
 from orchestrator.record.values import MARK, Known, applied, difference, marked
 from orchestrator.story.telling import told
@@ -155,3 +156,9 @@ def test_the_lineage_graph_has_an_edge_for_each_exploit(tale):
     graph = lineage_graph(told(tale))
     assert graph["edges"] == [{"donor": "m000-s00", "child": "m001-s01", "generation": 1}]
     assert len(graph["nodes"]) == 4
+
+
+def test_long_values_are_cut_and_told_to_be():
+    (value,) = fitting({"space.genes": "x" * 10_000}).values()
+    assert len(value) <= LONGEST_PARAM
+    assert value.endswith("(whole in events.jsonl)")
