@@ -49,7 +49,9 @@ def test_all_pairs_by_default_and_others_are_refused(make_model, batches):
     ids = components_of(model.architecture).ids
     measured = measure_pair_interactions(model, batches, base=frozenset(ids[:4]))
     assert len(measured.pairs) == 6
-    with pytest.raises(ValueError, match=r"two different components of the base, but got head 0\.0"):
+    with pytest.raises(
+        ValueError, match=r"two different components of the base, but got head 0\.0"
+    ):
         measure_pair_interactions(model, batches, pairs=[(ids[0], ids[0])])
     with pytest.raises(ValueError, match="At least one pair must be given"):
         measure_pair_interactions(model, batches, pairs=[])
