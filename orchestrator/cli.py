@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands import (
+    analyze,
     compare,
     doctor,
     jobs,
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         resume,
         report,
         compare,
+        analyze,
         sync,
         submit,
         jobs,
