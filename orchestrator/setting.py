@@ -70,7 +70,7 @@ def prepare(config: RunConfig) -> Setting:
         UserError: The corpus, the space, a plug-in or this machine is not as the run file says.
     """
     _require_device(config)
-    corpus, notes = _corpus(config)
+    corpus, notes = corpus_of(config)
     space = _space(config, corpus)
     horizon, generations = _first_guess(config)
     first = _first_genomes(config, space, horizon)
@@ -125,7 +125,12 @@ def _told(where: str) -> Iterator[None]:
         raise for_user(error, where=where) from error
 
 
-def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+    """Open the text of a run file, prepared if need be, and say what stands in for what.
+
+    Raises:
+        UserError: A source cannot be read, or has too little text for the run.
+    """
     section = config.corpus
     sources: list[SourceSpec] = []
     notes: list[str] = []
