@@ -86,7 +86,7 @@ def genome():
 def searched(texts, tmp_path):
     """Return what makes a search of two members; member 1 has won with the genome given."""
 
-    def make(winner, *, tokenizer="bytes", sources=("sea",), finished=True):
+    def make(winner, *, tokenizer="bytes", sources=("sea",), finished=True, **training):
         run = RunConfig.from_json(
             {
                 "name": "made",
@@ -101,6 +101,7 @@ def searched(texts, tmp_path):
                 "budget": {"tokens": 2 * TOKENS},
                 "training": {
                     "evaluation_sequences": 2, "evaluation_batches": 2, "heldout_batches": 2,
+                    "utility_every": 3, **training,
                 },
             }
         )  # fmt: skip
