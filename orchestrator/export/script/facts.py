@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,17 @@ FACTS = frozenset(
     }
 )
 """All that a piece may ask for."""
+GENES = frozenset(
+    {
+        *("vocab_size", "context_length", "num_layers", "d_model", "head_dim", "num_heads"),
+        *("num_kv_heads", "d_ff", "activation", "norm", "position", "qk_norm", "tied_embeddings"),
+        *("optimizer", "learning_rate", "schedule", "warmup_fraction", "decay_fraction"),
+        *("weight_decay", "beta1", "beta2", "clip_norm", "batch_tokens", "batch_ramp"),
+        *("sequence_ramp", "dropout", "attention_lr_multiplier", "ffn_lr_multiplier"),
+        *("embedding_lr_multiplier", "data_mix"),
+    }
+)
+"""All that the pieces and constants express."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,19 @@ def facts_of(genome: Genome, course: Course) -> frozenset[str]:
     }
     named = {a.norm, a.position, a.activation, p.optimizer, p.schedule}
     return frozenset({*named, *(name for name, does in held.items() if does)})
+
+
+def unexpressed(genome: Genome) -> tuple[tuple[str, object, object], ...]:
+    """Return (gene, value, nearest) of genes that the script knows nothing of.
+
+    Such genes came later and have defaults, which stand for training as it was without them.
+    """
+    return tuple(
+        (field.name, value, field.default)
+        for half in (genome.architecture, genome.protocol)
+        for field in dataclasses.fields(half)
+        if field.name not in GENES and (value := getattr(half, field.name)) != field.default
+    )
 
 
 def constants(genome: Genome, course: Course) -> str:

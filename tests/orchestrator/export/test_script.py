@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 
 from orchestrator.export.script.directory import PIECES, _piece, course_of, script_text, write
-from orchestrator.export.script.facts import FACTS, facts_of
+from orchestrator.export.script.facts import FACTS, GENES, facts_of, unexpressed
 from orchestrator.export.script.template import resolved, words
 from orchestrator.export.subject import find_subject
 from orchestrator.search import task_seed
+from search_spaces.genome import Genome
+from search_spaces.gpt.protocol import Protocol
 from trainers.member import Member
 
 CASES = (
@@ -111,7 +114,7 @@ def test_every_genome_gets_a_clean_script_of_what_it_needs(genome, searched, tmp
     for at in range(40):
         genes = {name: values[random.integers(len(values))] for name, values in choices.items()}
         made = genome(**genes, attention_lr_multiplier=1.0, embedding_lr_multiplier=1.0)
-        text = script_text(made, course, about="About.\n")
+        text = script_text(made, course, about="About.\n\nMore.\n")
         (tmp_path / f"made{at}.py").write_text(text)
         imported = [
             n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import | ast.ImportFrom)
@@ -135,6 +138,22 @@ def test_every_genome_gets_a_clean_script_of_what_it_needs(genome, searched, tmp
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_no_gene_is_left_out_in_silence(genome):
+    made = genome()
+    fields = [f for half in (made.architecture, made.protocol) for f in dataclasses.fields(half)]
+    assert {f.name for f in fields if f.default is dataclasses.MISSING} == GENES
+    assert unexpressed(made) == ()
+    # a gene that came later, away from what it was before there was one
+    later = dataclasses.make_dataclass(
+        "Later", [("new_gene", float, 0.25)], bases=(Protocol,), frozen=True, kw_only=True
+    )
+    known = {f.name: getattr(made.protocol, f.name) for f in dataclasses.fields(made.protocol)}
+    assert unexpressed(Genome(made.architecture, later(**known))) == ()
+    assert unexpressed(Genome(made.architecture, later(**known, new_gene=0.5))) == (
+        ("new_gene", 0.5, 0.25),
+    )
 
 
 def test_pieces_ask_for_known_facts_and_for_all_of_them():
