@@ -11,8 +11,6 @@ from orchestrator.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import tokenizers
-
     from orchestrator.export.hugging_face.families import Family
     from orchestrator.export.hugging_face.uniform import Shape
     from orchestrator.export.subject import Subject
@@ -29,13 +27,16 @@ def write(subject: Subject, target: Path) -> None:
     from safetensors.torch import save_file  # noqa: PLC0415 - torch: seconds
 
     from orchestrator.export.hugging_face.card import model_card  # noqa: PLC0415
-    from orchestrator.export.hugging_face.tokenizer import write_tokenizer  # noqa: PLC0415
+    from orchestrator.export.hugging_face.tokenizer import (  # noqa: PLC0415
+        library_of,
+        write_tokenizer,
+    )
     from orchestrator.export.hugging_face.uniform import pad  # noqa: PLC0415
     from trainers.data.tokenizer import SEPARATOR_TEXT  # noqa: PLC0415
 
     a = subject.genome.architecture
     family, shape = require_family(a, where=str(subject))
-    library = _library(subject)
+    library = library_of(subject)
     state = subject.state()
     own = {n.removeprefix("model."): t for n, t in state.tensors.items() if n.startswith("model.")}
     tensors = family.tensors(pad(own, a, shape))
@@ -113,19 +114,6 @@ def _config(family: Family, a: Architecture, shape: Shape, *, separator: int) ->
         "dtype": "float32",
         "torch_dtype": "float32",  # the same, for transformers before 5
     }
-
-
-def _library(subject: Subject) -> tokenizers.Tokenizer:
-    import tokenizers  # noqa: PLC0415 - a quarter of a second
-
-    from orchestrator.export.hugging_face.tokenizer import byte_library  # noqa: PLC0415 - torch
-
-    if subject.run.corpus.tokenizer == "bytes":
-        return byte_library()
-    corpus = subject.corpus()
-    name = corpus.manifest.tokenizer.file
-    assert name is not None  # of every tokenizer but bytes
-    return tokenizers.Tokenizer.from_file(str(corpus.directory / name))
 
 
 def _padding(a: Architecture, shape: Shape) -> str:

@@ -12,6 +12,22 @@ from trainers.data.tokenizer import BYTES_SEPARATOR, SEPARATOR_TEXT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchestrator.export.subject import Subject
+
+
+def library_of(subject: Subject) -> tokenizers.Tokenizer:
+    """Return the tokenizer of a search.
+
+    Raises:
+        UserError: It learned from text that is not there any more.
+    """
+    if subject.run.corpus.tokenizer == "bytes":
+        return byte_library()
+    corpus = subject.corpus()
+    name = corpus.manifest.tokenizer.file
+    assert name is not None  # of every tokenizer but bytes
+    return tokenizers.Tokenizer.from_file(str(corpus.directory / name))
+
 
 def byte_library() -> tokenizers.Tokenizer:
     """Return the byte tokenizer: token b is byte b, token 256 the separator."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search_spaces.genome import Genome
 
 FACTS = frozenset(
@@ -127,10 +129,13 @@ def constants(genome: Genome, course: Course) -> str:
             ("DATA_MIX", p.data_mix, "share of windows from each source", "mixed" in facts),
         ),
     )
-    return "\n".join(
-        "".join(_line(name, value, note) for name, value, note, used in paragraph if used)
-        for paragraph in paragraphs
-    )
+    used = ([line[:3] for line in paragraph if line[3]] for paragraph in paragraphs)
+    return as_constants(*used)
+
+
+def as_constants(*paragraphs: Sequence[tuple[str, object, str]]) -> str:
+    """Return Python that sets (name, value, note) after (name, value, note), exactly."""
+    return "\n".join("".join(_line(*line) for line in paragraph) for paragraph in paragraphs)
 
 
 def _line(name: str, value: object, note: str) -> str:
