@@ -103,7 +103,7 @@ def prepare(config: RunConfig) -> Setting:
     return Setting(
         rules=rules,
         corpus=corpus,
-        settings=_settings(config, horizon),
+        settings=trainer_settings(config, horizon),
         notes=notes,
         environment=environment(),
     )
@@ -119,10 +119,10 @@ def _told(where: str) -> Iterator[None]:
 
 
 def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
-    """Return the corpus of a run, made unless it is there, and what was done otherwise than asked.
+    """Open the text of a run file, prepared if need be, and say what stands in for what.
 
     Raises:
-        UserError: A source cannot be read or is too small for what the run needs.
+        UserError: A source cannot be read, or has too little text for the run.
     """
     section = config.corpus
     sources: list[SourceSpec] = []
@@ -307,7 +307,8 @@ def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tupl
         )
 
 
-def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
+def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
+    """Return what the run decides about the training of all its members."""
     training, game = config.training, config.fitness.game
     device: Literal["cpu", "cuda"]
     if training.device == "auto":

@@ -17,7 +17,7 @@ from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.resuming import has_finished, open_tasks, require_same_text, run_to_resume
-from orchestrator.run_directory import check_holds_search, check_writable
+from orchestrator.run_directory import CHECKPOINTS, check_holds_search, check_writable
 from orchestrator.search import Search
 from orchestrator.setting import Setting, corpus_json, prepare
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from orchestrator.run_config import RunConfig
 
 _LOG = logging.getLogger("masga")
-CHECKPOINTS = "checkpoints"
 PROGRESS_SECONDS = 0.5
 
 
