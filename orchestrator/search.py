@@ -16,8 +16,8 @@ from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
 from orchestrator.fitness import Unfit
 from orchestrator.generation import breed, observations
 from orchestrator.population import Life, MemberRecord, inherited
-from orchestrator.randomness import generator
-from orchestrator.tasks import StateKey, Train
+from orchestrator.schedule import follow
+from orchestrator.tasks import StateKey, Train, task_seed
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
 from search_spaces.gpt.cost import flops_per_token
@@ -216,6 +216,8 @@ class Search:
 
     def _order(self, due: list[MemberRecord]) -> list[Event]:
         rules = self._rules
+        if rules.schedule is not None:
+            return [self._to_order(child) for child in follow(rules.schedule, due)]
         generation = max(record.order.generation for record in due) + 1
         children = breed(
             records=self.records,
@@ -261,10 +263,10 @@ class Search:
         parent = None if order.source is None else outcomes[order.source[0]]
         if parent is None:
             life = Life(genome=genome)
-        elif order.decision == "replace":
+        elif order.decision == "replace" and order.donor != order.member:
             life = inherited(parent.life, genome)
         else:
-            life = parent.life
+            life = replace(parent.life, genome=genome)
         record = self._records.get(order.member)
         self._records[order.member] = (
             MemberRecord(member=order.member, order=order, running=life)
@@ -279,9 +281,15 @@ class Search:
             source=source,
             tokens=order.tokens,
             ledger=life.ledger,
-            seed=task_seed(self._rules.seed, order),
+            seed=self._seed(order),
             before=None if source is None else self._makers.get(source),
         )
+
+    def _seed(self, order: Ordered) -> int:
+        schedule = self._rules.schedule
+        if schedule is not None:
+            return schedule.at(order.generation).seed
+        return task_seed(self._rules.seed, order.generation, order.member)
 
     def _conclude(self) -> tuple[Task, ...]:
         best = self._best()
@@ -294,9 +302,3 @@ class Search:
             journal=self._journal,
         )
         return self._verdict.begin()
-
-
-def task_seed(seed: int, order: Ordered) -> int:
-    """Draw the seed of a task's fresh weights, keyed by its place in the search."""
-    draw = generator(seed, "weights", order.generation, order.member)
-    return int(draw.integers(0, 2**63))

@@ -19,8 +19,10 @@ from orchestrator.mistakes import gathered
 from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
+from orchestrator.schedule import ORIGIN, Schedule, Stretch, require_trainable
 from search_spaces.domains import Simplex
 from search_spaces.errors import SpaceError
+from search_spaces.genome import genome_from_json
 from search_spaces.gpt.cost import flops_per_token
 from search_spaces.gpt.priors import first_generation
 from search_spaces.limits import Limits
@@ -72,8 +74,15 @@ def prepare(config: RunConfig) -> Setting:
     _require_device(config)
     corpus, notes = corpus_of(config)
     space = _space(config, corpus)
-    horizon, generations = _first_guess(config)
-    first = _first_genomes(config, space, horizon)
+    schedule = _schedule(config, space)
+    origin: str = config.space.first_generation
+    if schedule is not None:
+        assert config.schedule is not None
+        horizon, generations = config.schedule.horizon_tokens, schedule.intervals
+        first, origin = (schedule.stretches[0].genome,), ORIGIN
+    else:
+        horizon, generations = _first_guess(config)
+        first = _first_genomes(config, space, horizon)
     if config.budget.flops is not None:
         generations = _generations_for_flops(config, first)
         horizon = generations * config.population.interval_tokens
@@ -93,13 +102,14 @@ def prepare(config: RunConfig) -> Setting:
         baseline=config.baseline,
         space=space,
         first_genomes=first,
-        first_origin=config.space.first_generation,
+        first_origin=origin,
         policy=make_policy(config.selection),
         proposers=make_proposers(config.proposers, space) if config.proposers else None,
         fitness=FitnessRule(
             horizon=make_estimator(config.fitness),
             nats_per_gflop_per_token=config.fitness.nats_per_gflop,
         ),
+        schedule=schedule,
     )
     return Setting(
         rules=rules,
@@ -231,6 +241,28 @@ def _domains(config: RunConfig, space: Space) -> dict[str, Domain]:
     if errors:
         raise gathered(tuple(errors))
     return domains
+
+
+def _schedule(config: RunConfig, space: Space) -> Schedule | None:
+    """Decode the stretches of the run file; none: it searches."""
+    if config.schedule is None:
+        return None
+    stretches: list[Stretch] = []
+    for at, written in enumerate(config.schedule.stretches):
+        where = f"schedule.stretches[{at}].genome"
+        try:
+            genome = genome_from_json(written.genome)
+        except ValueError as error:
+            raise UserError(
+                where=where,
+                law="a genome has every gene, as a number, word or list of its kind",
+                found=Clause(f"{error}".removesuffix(".")),
+                remedy="Write it as `masga export --format yaml` does.",
+            ) from error
+        with _told(where):
+            require_trainable(space, genome)
+        stretches.append(Stretch(intervals=written.intervals, genome=genome, seed=written.seed))
+    return Schedule(stretches=tuple(stretches))
 
 
 def _first_guess(config: RunConfig) -> tuple[int, int]:

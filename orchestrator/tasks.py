@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.randomness import generator
+
 if TYPE_CHECKING:
     from orchestrator.events import Ledger
     from search_spaces.genome import Genome
@@ -39,6 +41,8 @@ class Train:
     """Draws fresh weights and the new parts of a morph."""
     before: Train | None = None
     """The task that made `source`, to be done again where its checkpoint cannot be read."""
+    data_seed: int | None = None
+    """Keys the order of its data and its dropout masks; none: the run's seed does, as for all."""
 
     @property
     def key(self) -> StateKey:
@@ -56,6 +60,8 @@ class Train:
             self.ledger.tokens,
             self.seed,
         ]
+        if self.data_seed is not None:
+            parts.append(self.data_seed)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -76,3 +82,8 @@ class Assess:
 
 
 Task = Train | Assess
+
+
+def task_seed(seed: int, generation: int, member: int) -> int:
+    """Draw the seed of a task, keyed by its place in a search."""
+    return int(generator(seed, "weights", generation, member).integers(0, 2**63))
