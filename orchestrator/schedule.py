@@ -105,7 +105,8 @@ def _only(value: object, gene: Gene) -> Domain:
         case PerLayer(), tuple():
             return Choice(tuple(dict.fromkeys(value)))
         case Simplex(), _:
-            mixes = gene.domain.values if isinstance(gene.domain, Choice) else ()
-            return Simplex(len(mixes[0])) if mixes else gene.domain  # as many shares as sources
+            if isinstance(gene.domain, Choice) and isinstance(gene.domain.values[0], tuple):
+                return Simplex(len(gene.domain.values[0]))  # as many shares as sources
+            return gene.domain
         case _:
             return Choice((value,))  # type: ignore[arg-type]  # narrowing checks its type

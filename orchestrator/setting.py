@@ -75,6 +75,7 @@ def prepare(config: RunConfig) -> Setting:
     corpus, notes = corpus_of(config)
     space = _space(config, corpus)
     schedule = _schedule(config, space)
+    first: tuple[Genome, ...]
     origin: str = config.space.first_generation
     if schedule is not None:
         assert config.schedule is not None

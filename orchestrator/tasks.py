@@ -69,7 +69,7 @@ class Train:
 class Assess:
     """Evaluate a state on the held-out split."""
 
-    role: Literal["winner", "baseline"]
+    role: Literal["winner", "baseline", "replicate"]
     source: StateKey
     genome: Genome
     before: Train | None = None

@@ -216,7 +216,7 @@ def test_a_full_disk_while_the_corpus_is_prepared(told, small_disk, monkeypatch)
 def test_a_full_disk_at_the_first_line_of_the_log(run_file, small_disk, capsys, monkeypatch):
     output = small_disk / "out"
     monkeypatch.setattr(driver, "ray_cluster", full_at_once(small_disk))
-    monkeypatch.setattr(driver, "_count_workers", lambda config: 1)
+    monkeypatch.setattr(driver, "count_workers", lambda resources, most: 1)
     assert cli.main(["search", str(run_file()), "--output", str(output)]) == 2
     error = capsys.readouterr().err
     assert "the disk must have room" in error
