@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from orchestrator.certification.certificate import Certificate
 
 ARM_COLUMNS = ("arm", "genome", "parameters", "bits/byte", "sd", "failed", "each seed")
-COMPARISON_COLUMNS = ("arm", "mean", "95 % interval", "better", "p", "p (Holm)", "the win")
+COMPARISON_COLUMNS = ("arm", "mean", "95% interval", "better", "p", "p (Holm)", "the win")
 
 
 def arm_rows(certificate: Certificate) -> tuple[tuple[str, ...], ...]:
@@ -67,7 +67,7 @@ def reading(certificate: Certificate) -> tuple[str, ...]:
     tests = (
         f"p-values are of the exact sign-flip test: {plan.replicates} seeds give none below "
         f"{smallest_p_value(plan.replicates):.3g}. Holm's correction keeps the chance of one false "
-        "claim or more below 5 %."
+        "claim or more below 5%."
     )
     errors = [c.text_standard_error for c in certificate.comparisons if c.text_standard_error]
     text = f"All were measured on the same {certificate.heldout_batches} held-out batches."

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.setting import Setting
 
 SEEDS = 7
-"""With three comparisons the fewest that can tell a win at the level of 5 %."""
+"""With three comparisons the fewest that can tell a win at the level of 5%."""
 _PLAIN_WIDTH = 160
 
 
@@ -100,7 +100,7 @@ def _check(arguments: argparse.Namespace) -> None:
             where=f"--seeds {arguments.seeds}",
             law=f"a certificate has 2 to {MOST_PAIRS} seeds",
             found=f"{arguments.seeds}",
-            remedy=f"Write --seeds {SEEDS} or leave it out: fewer cannot tell at 5 %.",
+            remedy=f"Write --seeds {SEEDS} or leave it out: fewer cannot tell at 5%.",
         )
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(
