@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands import (
     analyze,
+    certify,
     compare,
     doctor,
     export,
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         compare,
         analyze,
         export,
+        certify,
         sync,
         submit,
         jobs,

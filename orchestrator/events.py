@@ -145,7 +145,8 @@ class GenerationClosed:
 class Assessed:
     """A final state on the held-out split, which nothing was selected on."""
 
-    role: Literal["winner", "baseline"]
+    role: Literal["winner", "baseline", "replicate"]
+    """`replicate`: one training of a certification."""
     member: int
     generation: int
     digest: str
@@ -169,7 +170,38 @@ class SearchFinished:
     digest: str | None
 
 
-Event = SearchStarted | Ordered | Reported | Scored | GenerationClosed | Assessed | SearchFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificationStarted:
+    """A certification of a search, in a log of its own, and everything that decides it."""
+
+    search: dict[str, JSON]
+    """Name, seed, winner, its genome's digest, corpus, and whether the search had finished."""
+    plan: dict[str, JSON]
+    """Arms, replicates and tokens; see `orchestrator.certification.plan`."""
+    notes: tuple[str, ...]
+    """What was left out, and why."""
+    environment: dict[str, JSON] = aside()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificationFinished:
+    """Every training of a certification has ended."""
+
+    failures: int
+    """Trainings that diverged, or whose workers died again and again."""
+
+
+Event = (
+    SearchStarted
+    | Ordered
+    | Reported
+    | Scored
+    | GenerationClosed
+    | Assessed
+    | SearchFinished
+    | CertificationStarted
+    | CertificationFinished
+)
 
 KINDS: dict[str, type[Event]] = {
     "search_started": SearchStarted,
@@ -179,13 +211,15 @@ KINDS: dict[str, type[Event]] = {
     "generation_closed": GenerationClosed,
     "assessed": Assessed,
     "search_finished": SearchFinished,
+    "certification_started": CertificationStarted,
+    "certification_finished": CertificationFinished,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _ASIDE = {
     kind: frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
     for kind in KINDS.values()
 }
-_TUPLES = frozenset({"losses", "source", "domain_losses"})
+_TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
 
 
 def encode(event: Event) -> tuple[str, dict[str, JSON], dict[str, JSON]]:

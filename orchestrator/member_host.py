@@ -20,6 +20,7 @@ from orchestrator.errors import Clause, UserError
 from orchestrator.event_log import disk_full
 from orchestrator.events import Assessed, Reported, decode, encode
 from orchestrator.tasks import Assess, StateKey, Train
+from search_spaces.genome import Genome
 from search_spaces.gpt.cost import count_parameters
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
 from trainers.member import Member
@@ -175,25 +176,27 @@ class MemberHost:
 
     def _adopt(self, task: Train) -> _Adopted:
         """Make the member that the task trains."""
-        genome = task.genome
+        genome, settings = task.genome, self._settings_of(task)
         if task.source is None:
             member = Member.create(
                 genome.architecture,
                 genome.protocol,
                 corpus=self._corpus,
-                settings=self._settings,
+                settings=settings,
                 member_seed=task.seed,
             )
             return _Adopted(member=member, origin="fresh", morph=None, flops=0.0)
+        own = task.source.member == task.member
         live = self._live.get(task.source)
-        if live is not None and task.source.member == task.member:
+        if own and live is not None and genome == Genome(live.model.architecture, live.protocol):
             del self._live[task.source]
             return _Adopted(member=live, origin="live", morph=None, flops=0.0)
         state, origin = self._obtain(task.source, task.before)
-        if task.source.member == task.member:  # goes on, only elsewhere
-            return _Adopted(member=self._revive(state), origin=origin, morph=None, flops=0.0)
+        if own and genome == Genome(state.architecture, state.protocol):  # goes on, only elsewhere
+            member = self._revive(state, settings)
+            return _Adopted(member=member, origin=origin, morph=None, flops=0.0)
         child, outcome = morph(state, genome.architecture, seed=task.seed)
-        member = self._revive(replace(child, protocol=genome.protocol))
+        member = self._revive(replace(child, protocol=genome.protocol), settings)
         account: dict[str, object] = {
             **outcome.to_json(),
             "fresh_optimizer_slots": list(member.fresh_slots),
@@ -205,7 +208,7 @@ class MemberHost:
                 "probe_loss_change": 0.0,
             }
             return _Adopted(member=member, origin=origin, morph=account, flops=0.0)
-        before = self._revive(state).evaluate("game", batches=1)
+        before = self._revive(state, settings).evaluate("game", batches=1)
         after = member.evaluate("game", batches=1)
         account |= {
             "probe_loss_before": before.nats_per_token,
@@ -215,8 +218,12 @@ class MemberHost:
         flops = before.flops + after.flops
         return _Adopted(member=member, origin=origin, morph=account, flops=flops)
 
-    def _revive(self, state: MemberState) -> Member:
-        return Member.from_state(state, corpus=self._corpus, settings=self._settings)
+    def _settings_of(self, task: Train) -> TrainerSettings:
+        seed = task.data_seed
+        return self._settings if seed is None else replace(self._settings, seed=seed)
+
+    def _revive(self, state: MemberState, settings: TrainerSettings) -> Member:
+        return Member.from_state(state, corpus=self._corpus, settings=settings)
 
     def _obtain(self, key: StateKey, before: Train | None) -> tuple[MemberState, Origin]:
         """Find a state where it is nearest; the caller may change what it gets."""
@@ -320,13 +327,16 @@ class MemberHost:
         self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
         self._live[task.key] = member
         newest = max(key.generation for key in self._live)
-        for key in [key for key in self._live if key.generation < newest - 1]:
+        outdated = [key for key in self._live if key.generation < newest - 1 and key != task.key]
+        for key in outdated:
             del self._live[key]
 
     def _assess(self, task: Assess) -> Assessed:
         started = time.perf_counter()
         state, _ = self._obtain(task.source, task.before)
-        evaluation = self._revive(state).evaluate("heldout", batches=self._settings.heldout_batches)
+        member = self._revive(state, self._settings)
+        evaluation = member.evaluate("heldout", batches=self._settings.heldout_batches)
+        self._live.pop(task.source, None)  # a final state: nothing goes on from it
         return Assessed(
             role=task.role,
             member=task.source.member,

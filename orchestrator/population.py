@@ -148,10 +148,17 @@ class MemberRecord:
         return replace(self, order=order, running=life)
 
 
+def changed(life: Life, genome: Genome) -> Life:
+    """Return the life as it goes on with a genome, its own or another."""
+    if genome == life.genome:
+        return life
+    past = (*life.past_protocols, (life.ledger.tokens, life.genome.protocol))
+    return replace(life, genome=genome, past_protocols=past)
+
+
 def inherited(life: Life, genome: Genome) -> Life:
     """Return the life of a child that adopts this one's state: what was spent is inherited."""
     ledger = replace(
         life.ledger, inherited_tokens=life.ledger.tokens, inherited_flops=life.ledger.flops
     )
-    past = (*life.past_protocols, (life.ledger.tokens, life.genome.protocol))
-    return replace(life, genome=genome, ledger=ledger, past_protocols=past)
+    return replace(changed(life, genome), ledger=ledger)

@@ -182,6 +182,30 @@ class BudgetConfig(_Section):
     flops: Annotated[Amount, Field(gt=0)] | None = None
 
 
+class StretchConfig(_Section):
+    """Consecutive intervals of one member with one genome."""
+
+    intervals: Annotated[int, Field(ge=1)]
+    genome: dict[str, JSON]
+    """Every gene: {architecture: {...}, protocol: {...}}."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    """Draws the first stretch's weights, or the new parts of the morph into a later one."""
+
+
+class ScheduleConfig(_Section):
+    """What one member is, stretch by stretch, in place of a search; see `masga export`."""
+
+    horizon_tokens: Annotated[Count, Field(ge=1)]
+    """Tokens of a whole training: the unit of the genomes' schedules."""
+    stretches: tuple[StretchConfig, ...] = Field(min_length=1, strict=False)
+    """In their order; a change of architecture carries the weights over."""
+
+    @property
+    def intervals(self) -> int:
+        """Intervals of all stretches together."""
+        return sum(stretch.intervals for stretch in self.stretches)
+
+
 class StopConfig(_Section):
     """Reasons to end before the budget; null: none."""
 
@@ -349,6 +373,8 @@ class RunConfig(_Section):
     space: SpaceConfig = SpaceConfig()
     population: PopulationConfig = PopulationConfig()
     budget: BudgetConfig
+    schedule: ScheduleConfig | None = None
+    """Train one member by it; null: search."""
     stop: StopConfig = StopConfig()
     selection: SelectionConfig = SelectionConfig()
     proposers: tuple[ProposerConfig, ...] = Field(
@@ -371,8 +397,12 @@ class RunConfig(_Section):
         return self
 
     def deciding(self) -> dict[str, JSON]:
-        """Return what decides the search: all keys but those of `beside`, as JSON."""
-        return self.model_dump(mode="json", exclude=set(BESIDE))
+        """Return what decides the search: all keys but those of `beside`, as JSON.
+
+        A search has no schedule, and does not say so: its log is what it was before there were any.
+        """
+        unsaid = set() if self.schedule is not None else {"schedule"}
+        return self.model_dump(mode="json", exclude={*BESIDE, *unsaid})
 
     def beside(self) -> dict[str, JSON]:
         """Return what a synchronous search on CPU does not depend on: places and resources."""

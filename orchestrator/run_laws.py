@@ -18,6 +18,7 @@ def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
         *_corpus(run),
         *_population(run),
         *_budget(run),
+        *_schedule(run),
         *_training(run),
         *_freeze(run),
         *_game(run),
@@ -96,6 +97,29 @@ def _budget(run: RunConfig) -> Iterator[Mistake]:
             f"tokens >= {members} members x {interval} = {members * interval}",
             found=f"{budget.tokens}",
             remedy="Raise the budget, or lower population.members or population.interval_tokens.",
+        )
+
+
+def _schedule(run: RunConfig) -> Iterator[Mistake]:
+    if run.schedule is None:
+        return
+    members, interval = run.population.members, run.population.interval_tokens
+    if members != 1:
+        yield Mistake(
+            key=("population", "members"),
+            law="a `schedule` trains one member",
+            found=f"{members}",
+            remedy="Write members: 1 and proposers: [], or delete the schedule to search.",
+        )
+    intervals = run.schedule.intervals
+    if run.budget.tokens != intervals * interval:
+        found = "a budget in FLOPs" if run.budget.tokens is None else f"{run.budget.tokens}"
+        yield Mistake(
+            key=("budget",),
+            law="the budget is what the schedule trains: "
+            f"{intervals} intervals x {interval} = {intervals * interval} tokens",
+            found=found,
+            remedy=f"Write budget: {{tokens: {intervals * interval}}}.",
         )
 
 

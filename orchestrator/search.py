@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.appraisal import Appraisal
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
 from orchestrator.generation import breed, observations
-from orchestrator.population import Life, MemberRecord, inherited
-from orchestrator.randomness import generator
-from orchestrator.tasks import StateKey, Train
+from orchestrator.population import Life, MemberRecord, changed, inherited
+from orchestrator.schedule import follow
+from orchestrator.tasks import StateKey, Train, task_seed
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
 
@@ -206,6 +206,8 @@ class Search:
 
     def _order(self, due: list[MemberRecord]) -> list[Event]:
         rules = self._rules
+        if rules.schedule is not None:
+            return [self._to_order(child) for child in follow(rules.schedule, due)]
         generation = max(record.order.generation for record in due) + 1
         children = breed(
             records=self.records,
@@ -254,10 +256,10 @@ class Search:
         parent = None if order.source is None else outcomes[order.source[0]]
         if parent is None:
             life = Life(genome=genome)
-        elif order.decision == "replace":
+        elif order.decision == "replace" and order.donor != order.member:
             life = inherited(parent.life, genome)
         else:
-            life = parent.life
+            life = changed(parent.life, genome)
         if order.decision != "continue":
             self._appraisal.born(order.member)
         record = self._records.get(order.member)
@@ -274,10 +276,16 @@ class Search:
             source=source,
             tokens=order.tokens,
             ledger=life.ledger,
-            seed=task_seed(self._rules.seed, order),
+            seed=self._seed(order),
             price=self._appraisal.price_of_play,
             before=None if source is None else self._makers.get(source),
         )
+
+    def _seed(self, order: Ordered) -> int:
+        schedule = self._rules.schedule
+        if schedule is not None:
+            return schedule.at(order.generation).seed
+        return task_seed(self._rules.seed, order.generation, order.member)
 
     def _conclude(self) -> tuple[Task, ...]:
         best = self._best()
@@ -290,9 +298,3 @@ class Search:
             journal=self._journal,
         )
         return self._verdict.begin()
-
-
-def task_seed(seed: int, order: Ordered) -> int:
-    """Draw the seed of a task's fresh weights, keyed by its place in the search."""
-    draw = generator(seed, "weights", order.generation, order.member)
-    return int(draw.integers(0, 2**63))

@@ -20,8 +20,10 @@ from orchestrator.mistakes import gathered
 from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
+from orchestrator.schedule import ORIGIN, Schedule, Stretch, require_trainable
 from search_spaces.domains import Simplex
 from search_spaces.errors import SpaceError
+from search_spaces.genome import genome_from_json
 from search_spaces.gpt.cost import flops_per_token
 from search_spaces.gpt.priors import first_generation
 from search_spaces.limits import Limits
@@ -74,8 +76,16 @@ def prepare(config: RunConfig) -> Setting:
     _require_device(config)
     corpus, notes = corpus_of(config)
     space = _space(config, corpus)
-    horizon, generations = _first_guess(config)
-    first = _first_genomes(config, space, horizon)
+    schedule = _schedule(config, space)
+    first: tuple[Genome, ...]
+    origin: str = config.space.first_generation
+    if schedule is not None:
+        assert config.schedule is not None
+        horizon, generations = config.schedule.horizon_tokens, schedule.intervals
+        first, origin = (schedule.stretches[0].genome,), ORIGIN
+    else:
+        horizon, generations = _first_guess(config)
+        first = _first_genomes(config, space, horizon)
     if config.budget.flops is not None:
         generations = _generations_for_flops(config, first)
         horizon = generations * config.population.interval_tokens
@@ -95,10 +105,11 @@ def prepare(config: RunConfig) -> Setting:
         baseline=config.baseline,
         space=space,
         first_genomes=first,
-        first_origin=config.space.first_generation,
+        first_origin=origin,
         policy=make_policy(config.selection),
         proposers=make_proposers(config.proposers, space) if config.proposers else None,
         fitness=_fitness_rule(config.fitness),
+        schedule=schedule,
     )
     return Setting(
         rules=rules,
@@ -265,6 +276,28 @@ def _fitness_rule(section: FitnessConfig) -> FitnessRule:
             guard_rail=game.guard_rail,
         ),
     )
+
+
+def _schedule(config: RunConfig, space: Space) -> Schedule | None:
+    """Decode the stretches of the run file; none: it searches."""
+    if config.schedule is None:
+        return None
+    stretches: list[Stretch] = []
+    for at, written in enumerate(config.schedule.stretches):
+        where = f"schedule.stretches[{at}].genome"
+        try:
+            genome = genome_from_json(written.genome)
+        except ValueError as error:
+            raise UserError(
+                where=where,
+                law="a genome has every gene, as a number, word or list of its kind",
+                found=Clause(f"{error}".removesuffix(".")),
+                remedy="Write it as `masga export --format yaml` does.",
+            ) from error
+        with _told(where):
+            require_trainable(space, genome)
+        stretches.append(Stretch(intervals=written.intervals, genome=genome, seed=written.seed))
+    return Schedule(stretches=tuple(stretches))
 
 
 def _first_guess(config: RunConfig) -> tuple[int, int]:

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.randomness import generator
+
 if TYPE_CHECKING:
     from orchestrator.events import Ledger
     from search_spaces.genome import Genome
@@ -41,6 +43,8 @@ class Train:
     """mu at which the components' best reply is sought afterwards; none: no game is played."""
     before: Train | None = None
     """The task that made `source`, to be done again where its checkpoint cannot be read."""
+    data_seed: int | None = None
+    """Keys the order of its data and its dropout masks; none: the run's seed does, as for all."""
 
     @property
     def key(self) -> StateKey:
@@ -59,6 +63,8 @@ class Train:
             self.seed,
             *(() if self.price is None else (self.price,)),
         ]
+        if self.data_seed is not None:
+            parts.append(self.data_seed)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -66,7 +72,7 @@ class Train:
 class Assess:
     """Evaluate a state on the held-out split."""
 
-    role: Literal["winner", "baseline"]
+    role: Literal["winner", "baseline", "replicate"]
     source: StateKey
     genome: Genome
     before: Train | None = None
@@ -79,3 +85,8 @@ class Assess:
 
 
 Task = Train | Assess
+
+
+def task_seed(seed: int, generation: int, member: int) -> int:
+    """Draw the seed of a task, keyed by its place in a search."""
+    return int(generator(seed, "weights", generation, member).integers(0, 2**63))

@@ -153,6 +153,11 @@ class Member:
         return self._model
 
     @property
+    def protocol(self) -> Protocol:
+        """How it is trained."""
+        return self._protocol
+
+    @property
     def position(self) -> Position:
         """Where training is."""
         return self._position

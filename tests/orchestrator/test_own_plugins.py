@@ -65,9 +65,7 @@ def test_what_a_plugin_raises_is_its_own_fault_and_loses_nothing(tmp_path, simul
         ("estimator", lambda histories, *, horizon_tokens: (3.0,) * 6, "6 HorizonEstimate"),
     ],
 )  # fmt: skip
-def test_an_answer_that_breaks_the_contract_is_told(  # noqa: PLR0917 - parameters of one table
-    tmp_path, simulation, rules, kind, act, law
-):
+def test_an_answer_that_breaks_the_contract_is_told(tmp_path, simulation, rules, kind, act, law):
     with pytest.raises(UserError, match=f"a plug-in gives .*{law}"):
         simulation(tmp_path / LOG_NAME, rules_with(rules, act, kind)).run()
 

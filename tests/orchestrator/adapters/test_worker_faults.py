@@ -89,7 +89,7 @@ def search(tmp_path, rules, mailbox):
     """A search with its course; closes its log in the end."""
     with EventLog(tmp_path / LOG_NAME) as log:
         made = Search(rules(members=4, generations=3), Journal(log, lambda *event: None))
-        course = Course(search=made, mailbox=mailbox, checkpoints=tmp_path, keep_generations=2)
+        course = Course(conductor=made, mailbox=mailbox, checkpoints=tmp_path, keep_generations=2)
         course.post(made.begin())
         yield types.SimpleNamespace(
             search=made, course=course, events=lambda: read_log(tmp_path / LOG_NAME)[0]
