@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.certification import Arm, Part, Plan, certificate_of
+from orchestrator.events import Ledger
 from orchestrator.member_host import MemberHost, NoExchange
+from orchestrator.tasks import Train
 from search_spaces.genome import Genome
 from search_spaces.gpt.space import GPT
 from trainers.data import CorpusSpec, SourceSpec, prepare_corpus
@@ -125,3 +127,55 @@ def test_a_change_of_protocol_alone_takes_effect(train, genome):
     tally = train(arms, replicates=1)
     schedule, default = certificate_of(tally).arms
     assert schedule.bits_per_byte[0] > default.bits_per_byte[0] + 0.001
+
+
+def test_a_task_s_data_seed_takes_the_place_of_the_run_s(corpus, genome, tmp_path):
+    def losses(data_seed, *, generations=1):
+        source, ledger = None, Ledger()
+        for generation in range(generations):
+            host = MemberHost(  # each goes on in a process of its own, from the checkpoint
+                corpus=corpus,
+                settings=TrainerSettings(
+                    seed=3, horizon_tokens=1024, evaluation_sequences=2, evaluation_batches=2
+                ),
+                checkpoints=tmp_path / f"{data_seed}-{generations}",
+                exchange=NoExchange(),
+                worker=0,
+            )
+            task = Train(
+                member=0,
+                generation=generation,
+                genome=genome,
+                source=source,
+                tokens=INTERVAL,
+                ledger=ledger,
+                seed=11,
+                data_seed=data_seed,
+            )
+            report = host.run(task)
+            host.flush()
+            host.close()
+            source, ledger = task.key, report.ledger
+        return report.losses
+
+    assert losses(3) == losses(None)
+    assert losses(4) != losses(3)
+    assert losses(3, generations=2) == losses(None, generations=2)
+    assert losses(4, generations=2) != losses(3, generations=2)
+
+
+def test_the_data_seed_is_part_of_what_a_checkpoint_answers_to(genome):
+    def digest(**options):
+        return Train(
+            member=0,
+            generation=0,
+            genome=genome,
+            source=None,
+            tokens=INTERVAL,
+            ledger=Ledger(),
+            seed=11,
+            **options,
+        ).digest
+
+    assert digest() == digest(data_seed=None)
+    assert len({digest(), digest(data_seed=1), digest(data_seed=2)}) == 3
