@@ -115,7 +115,7 @@ def prepare(config: RunConfig) -> Setting:
     return Setting(
         rules=rules,
         corpus=corpus,
-        settings=_settings(config, horizon),
+        settings=trainer_settings(config, horizon),
         notes=notes,
         environment=environment(),
     )
@@ -306,7 +306,8 @@ def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tupl
         )
 
 
-def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
+def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
+    """Return what the run decides about the training of all its members."""
     training = config.training
     device: Literal["cpu", "cuda"]
     if training.device == "auto":

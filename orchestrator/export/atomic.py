@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -29,6 +30,7 @@ def write_whole(target: Path, write: Callable[[Path], None], *, force: bool) -> 
     """
     require_free(target, force=force)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    is_new = not target.parent.exists()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(part)
@@ -39,6 +41,9 @@ def write_whole(target: Path, write: Callable[[Path], None], *, force: bool) -> 
         raise _unwritable(target, error) from error
     finally:
         _remove(part)
+        if is_new and not os.path.lexists(target):
+            with contextlib.suppress(OSError):  # not empty, or never made
+                target.parent.rmdir()
 
 
 def require_free(target: Path, *, force: bool) -> None:

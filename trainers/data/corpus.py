@@ -21,6 +21,7 @@ from trainers.state import Position
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from trainers.data.shards import Tokens
     from trainers.data.spec import Split
 
 
@@ -70,6 +71,10 @@ class Corpus:
     def windows(self, split: Split) -> tuple[int, ...]:
         """Return the whole windows of a split in each source."""
         return tuple(max(0, len(s) - 1) // self.context_length for s in self._streams[split])
+
+    def split_tokens(self, split: Split, source: int) -> Tokens:
+        """Return all tokens of a split of one source, copied into memory."""
+        return self._streams[split][source].whole()
 
     def batch(
         self,
