@@ -8,7 +8,13 @@ from pydantic import ValidationError
 
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, read_log
-from orchestrator.events import Assessed, Reported, SearchFinished, SearchStarted
+from orchestrator.events import (
+    Assessed,
+    CertificationStarted,
+    Reported,
+    SearchFinished,
+    SearchStarted,
+)
 from orchestrator.mistakes import gathered
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import RESOLVED, read_resolved
@@ -72,6 +78,13 @@ def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
     """
     path = directory / LOG_NAME
     started = events[0] if events else None
+    if isinstance(started, CertificationStarted):
+        raise UserError(
+            where=str(path),
+            law="a search's log begins with its start",
+            found="the log of a certification",
+            remedy=f"Give the search, {directory.parent}; 'masga certify' goes on with this one.",
+        )
     if not isinstance(started, SearchStarted):
         raise UserError(
             where=str(path),

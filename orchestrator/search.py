@@ -285,7 +285,7 @@ class Search:
         schedule = self._rules.schedule
         if schedule is not None:
             return schedule.at(order.generation).seed
-        return task_seed(self._rules.seed, order.generation, order.member)
+        return task_seed(self._rules.seed, order)
 
     def _conclude(self) -> tuple[Task, ...]:
         best = self._best()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.randomness import generator
 
 if TYPE_CHECKING:
-    from orchestrator.events import Ledger
+    from orchestrator.events import Ledger, Ordered
     from search_spaces.genome import Genome
 
 
@@ -87,6 +87,7 @@ class Assess:
 Task = Train | Assess
 
 
-def task_seed(seed: int, generation: int, member: int) -> int:
-    """Draw the seed of a task, keyed by its place in a search."""
-    return int(generator(seed, "weights", generation, member).integers(0, 2**63))
+def task_seed(seed: int, order: Ordered) -> int:
+    """Draw the seed of a task's fresh weights, keyed by its place in the search."""
+    draw = generator(seed, "weights", order.generation, order.member)
+    return int(draw.integers(0, 2**63))

@@ -130,7 +130,7 @@ class Verdict:
             source=None if source is None else StateKey(*source),
             tokens=order.tokens,
             ledger=ledger,
-            seed=task_seed(rules.seed, generation, member),
+            seed=task_seed(rules.seed, order),
             before=None if self._open is None else replace(self._open, before=None),
         )
         return self._open

@@ -37,13 +37,13 @@ class CertificationLines:
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
         """Print what the event says, if anything."""
+        if self._replayed and not replayed:
+            self._print(f"resumed after {self._replayed} events  {_ended(self.tally)}")
+            self._replayed = 0
         self.tally.add(event)
         if replayed:
             self._replayed += 1
             return
-        if self._replayed:
-            self._print(f"resumed after {self._replayed} events  {_ended(self.tally)}")
-            self._replayed = 0
         self._pace.begin(self.tally)
         line = _line(self.tally, event)
         if line is not None:

@@ -51,7 +51,7 @@ def _seed(story: Story, step: Step) -> int:
     run = story.started.run
     written = run.get("schedule")
     if written is None or step.decision == "baseline":
-        return task_seed(run["seed"], step.first_generation, step.member)
+        return task_seed(run["seed"], story.orders[step.member, step.first_generation])
     ends = accumulate(stretch["intervals"] for stretch in written["stretches"])
     index = next(at for at, end in enumerate(ends) if step.first_generation < end)
     seed: int = written["stretches"][index]["seed"]

@@ -65,8 +65,8 @@ def course_of(subject: Subject) -> tuple[Course, TrainerSettings]:
 
     First weights are those of the member that the lineage began with.
     """
-    from orchestrator.setting import trainer_settings  # noqa: PLC0415 - torch: seconds
-    from orchestrator.tasks import task_seed  # noqa: PLC0415
+    from orchestrator.setting import trainer_settings  # noqa: PLC0415
+    from orchestrator.tasks import task_seed  # noqa: PLC0415 - numpy
     from trainers.seeds import seed_for  # noqa: PLC0415
 
     run = subject.run
@@ -78,7 +78,7 @@ def course_of(subject: Subject) -> tuple[Course, TrainerSettings]:
         horizon_tokens=subject.horizon_tokens,
         interval_tokens=run.population.interval_tokens,
         seed=run.seed,
-        weights_seed=seed_for(task_seed(run.seed, order.generation, order.member), "weights"),
+        weights_seed=seed_for(task_seed(run.seed, order), "weights"),
         threads=settings.threads,
         device=settings.device,
         bfloat16=settings.dtype == "bfloat16",
