@@ -2,8 +2,8 @@
 
 import errno
 import os
-from dataclasses import replace
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -169,3 +169,10 @@ def test_comparing_changes_nothing_in_the_searches(written, capsys, tmp_path):
     assert (directory / "events.jsonl").read_bytes() == (
         tmp_path / "copy" / "events.jsonl"
     ).read_bytes()
+
+
+def test_a_store_that_is_not_there_is_told(tmp_path, capsys):
+    store = f"sqlite:///{tmp_path / 'none.db'}"
+    code, _, err = run(capsys, "my experiment", "--tracking-uri", store)
+    assert code == 2
+    assert "none.db: a store that is read exists" in err
