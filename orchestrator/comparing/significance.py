@@ -95,10 +95,11 @@ def _why_not(a: Subject, b: Subject) -> str | None:
 
 def _batches(subject: Subject) -> tuple[tuple[str, object], ...]:
     """Return what decides the held-out batches, whatever their number."""
+    batches = subject.settings.batches
     return (
-        ("corpora's digests", subject.started.corpus["digest"]),
-        ("context lengths", subject.run["corpus"]["context_length"]),
-        ("sequences in a batch", subject.run["training"]["evaluation_sequences"]),
+        ("corpora's digests", batches.corpus_digest),
+        ("context lengths", batches.context_length),
+        ("sequences in a batch", batches.sequences),
     )
 
 
