@@ -99,7 +99,7 @@ def _check_target(path: Path) -> None:
     from orchestrator.errors import Clause, UserError  # noqa: PLC0415
 
     if path.is_dir():
-        found: str | None = "a directory"
+        found = "a directory"
     elif not path.absolute().parent.is_dir():
         found = Clause(f"there is no directory {path.parent}")
     elif path.exists() and path.read_bytes()[: len(_PAGE)].lower() != _PAGE:

@@ -137,7 +137,7 @@ def compare(
     names = [subject.name for subject in subjects]
     if not names or len(set(names)) != len(names):
         raise ValueError(f"Searches to compare need names of their own, but got {names}.")
-    corpora = {subject.started.corpus["digest"] for subject in subjects}
+    corpora = {subject.settings.batches.corpus_digest for subject in subjects}
     # nats per token depend on the tokenizer, bits per byte do not
     unit: Unit = "nats per token" if len(corpora) == 1 else "bits per byte"
     told = [generations(subject.story) for subject in subjects]
@@ -226,22 +226,17 @@ def _state(subject: Subject) -> State:
 
 
 def _setup(subject: Subject) -> Setup:
-    run, started = subject.run, subject.started
+    settings = subject.settings
     return Setup(
-        seed=run["seed"],
-        space=started.space["name"],
-        corpus_digest=started.corpus["digest"],
-        members=run["population"]["members"],
-        generations=started.generations,
-        selection=run["selection"]["policy"],
-        proposers=tuple(_proposer(described) for described in run["proposers"]),
+        seed=settings.seed,
+        space=settings.space,
+        corpus_digest=settings.batches.corpus_digest,
+        members=settings.members,
+        generations=subject.started.generations,
+        selection=settings.selection,
+        proposers=settings.proposers,
         genes=tuple(gene.name for gene in subject.genes if not gene.domain.is_fixed),
     )
-
-
-def _proposer(described: dict[str, object]) -> str:
-    own = described.get("sampler") or described.get("optimizer")
-    return f"{described['proposer']} {own}" if own else str(described["proposer"])
 
 
 def _winning_point(story: Story) -> Point | None:

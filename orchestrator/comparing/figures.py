@@ -55,12 +55,14 @@ def loss_by_tokens(comparison: Comparison, width: float) -> Figure:
     axes.set_xlabel("tokens trained by the population")
     axes.set_ylabel(f"loss, {comparison.unit}")
     counted(axes.xaxis)
-    _legend(axes, len(comparison.populations))
+    _legend(axes, len(comparison.populations), narrow=width < _NARROW)
     return figure
 
 
 def diversity(comparison: Comparison, width: float) -> Figure:
     """Draw the mean distance of the genomes by generation."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - half a second
+
     figure, axes = new_figure(width=width, height=3.4)
     for at, p in enumerate(comparison.populations):
         known = [
@@ -80,8 +82,8 @@ def diversity(comparison: Comparison, width: float) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("generation")
     axes.set_ylabel("mean distance of two genomes")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    _legend(axes, len(comparison.populations))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(axes, len(comparison.populations), narrow=width < _NARROW)
     return figure
 
 
@@ -112,7 +114,7 @@ def importance(comparison: Comparison, width: float) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share of the importance of all genes, %")
-    _legend(axes, len(shown))
+    _legend(axes, len(shown), narrow=width < _NARROW)
     return figure
 
 
@@ -134,10 +136,9 @@ def pairs(comparison: Comparison, width: float) -> Figure:
     return figure
 
 
-def _legend(axes: Axes, searches: int) -> None:
+def _legend(axes: Axes, searches: int, *, narrow: bool) -> None:
     if searches < 2:
         return
-    narrow = axes.figure.get_figwidth() < _NARROW
     made = axes.legend(
         frameon=False,
         labelcolor=INK,

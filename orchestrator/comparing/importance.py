@@ -168,4 +168,6 @@ def _shares(
     found: NDArray[np.float64],  # (n, n genes), at least 0
 ) -> NDArray[np.float64]:  # (n, n genes); rows sum to 1, or to 0 where nothing was found
     total = found.sum(axis=1, keepdims=True)
-    return np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+    shares: NDArray[np.float64] = np.zeros_like(found)
+    np.divide(found, total, out=shares, where=total > 0)
+    return shares

@@ -26,17 +26,17 @@ def notes_on(subjects: Sequence[Subject]) -> tuple[str, ...]:
                 f"{subject.name} {how}: compared by the {closed} of {planned} generations that "
                 "have closed"
             )
-    if _differ(subjects, lambda s: s.started.corpus["digest"]):
+    if _differ(subjects, lambda s: s.settings.batches.corpus_digest):
         notes.append(
             "The corpora differ: losses are in bits per byte, which no tokenizer changes, but "
             "they are of different text"
         )
-    elif _differ(subjects, _selection_batches):
+    elif _differ(subjects, lambda s: (s.settings.batches, s.settings.selection_batches)):
         notes.append(
             "The selection batches differ (context length, batch size or number): losses on them "
             "differ by more than the models do"
         )
-    if _differ(subjects, lambda s: s.run["budget"]):
+    if _differ(subjects, lambda s: s.settings.budget):
         notes.append(
             "The budgets differ: compare at equal tokens (mean best loss, loss by tokens), "
             "not at the ends"
@@ -47,15 +47,6 @@ def notes_on(subjects: Sequence[Subject]) -> tuple[str, ...]:
             "of the same search finds another winner"
         )
     return tuple(notes)
-
-
-def _selection_batches(subject: Subject) -> object:
-    training = subject.run["training"]
-    return (
-        subject.run["corpus"]["context_length"],
-        training["evaluation_sequences"],
-        training["evaluation_batches"],
-    )
 
 
 def _differ(subjects: Sequence[Subject], read: Callable[[Subject], object]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.comparing.logged_space import logged_genes
+from orchestrator.comparing.settings import read_settings
 from orchestrator.comparing.subject import Subject, check_comparable
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
@@ -117,6 +118,7 @@ def _open(name: str, log: Path) -> Subject:
         source=str(log.parent),
         story=story,
         started=started,
+        settings=read_settings(started, where=str(log)),
         genes=logged_genes(started.space, where=str(log)),
         is_running=story.finished is None and is_being_written(log),
         damage=damage,

@@ -145,7 +145,8 @@ def _nominal_density(
     own_S = 1.0 / (1.0 + size * spread_S)
     weights_SG = counts_SG / total_S[:, None]
     shared_S = weights_SG.sum(axis=1) * spread_S * own_S + 1.0 / (total_S * size)
-    return weights_SG * own_S[:, None] + shared_S[:, None]
+    density_SG: NDArray[np.float64] = weights_SG * own_S[:, None] + shared_S[:, None]
+    return density_SG
 
 
 def _number_density(
@@ -163,7 +164,9 @@ def _number_density(
     whole_SM = below_SD[:, 2 * size - 1 - places] - below_SD[:, size - 1 - places]
     mixed_SG = np.einsum("sm,smg->sg", counts_SG / whole_SM, masses_SMG)
     prior_G = np.diff(_erf((np.arange(size + 1) - size / 2) / (size * math.sqrt(2.0))))
-    return (mixed_SG + prior_G / prior_G.sum()) / (total_S[:, None] + 1.0)
+    mixed_SG += prior_G / prior_G.sum()
+    density_SG: NDArray[np.float64] = mixed_SG / (total_S[:, None] + 1.0)
+    return density_SG
 
 
 def _scott_sigma(
@@ -179,7 +182,8 @@ def _scott_sigma(
     low_S = (seen_SG & (cumulated_SG >= (total_S // 4)[:, None])).argmax(axis=1)
     high_S = (seen_SG & (cumulated_SG > (total_S * 3 // 4)[:, None])).argmax(axis=1)
     spread_S = np.minimum((high_S - low_S) / 1.34, deviation_S)
-    return np.maximum(1.059 * spread_S * some_S**-0.2, _LEAST_SIGMA)
+    sigma_S: NDArray[np.float64] = np.maximum(1.059 * spread_S * some_S**-0.2, _LEAST_SIGMA)
+    return sigma_S
 
 
 def _erf(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -87,14 +87,20 @@ def _why_not(a: Subject, b: Subject) -> str | None:
         if "winner" not in each.story.assessed:
             how = "has no winner" if each.is_finished else "has not finished"
             return f"{each.name} {how}: nothing of it was assessed on held-out text"
-    for what, of in (
-        ("corpora differ (digest", lambda s: s.started.corpus["digest"]),
-        ("context lengths differ (", lambda s: s.run["corpus"]["context_length"]),
-        ("batch sizes differ (sequences", lambda s: s.run["training"]["evaluation_sequences"]),
-    ):
-        if of(a) != of(b):
-            return f"their {what} {of(a)} and {of(b)})".replace("( ", "(")
+    for (what, one), (_, other) in zip(_batches(a), _batches(b), strict=True):
+        if one != other:
+            return f"their {what} differ ({one} and {other})"
     return None
+
+
+def _batches(subject: Subject) -> tuple[tuple[str, object], ...]:
+    """Return what decides the held-out batches, whatever their number."""
+    batches = subject.settings.batches
+    return (
+        ("corpora's digests", batches.corpus_digest),
+        ("context lengths", batches.context_length),
+        ("sequences in a batch", batches.sequences),
+    )
 
 
 def _pair(a: Subject, b: Subject) -> Pair:

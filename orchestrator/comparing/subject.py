@@ -9,7 +9,8 @@ from orchestrator.errors import Clause, UserError
 
 if TYPE_CHECKING:
     from orchestrator.comparing.logged_space import LoggedGene
-    from orchestrator.events import JSON, SearchStarted
+    from orchestrator.comparing.settings import Settings
+    from orchestrator.events import SearchStarted
     from orchestrator.story.telling import Story
 
 
@@ -22,16 +23,12 @@ class Subject:
     """Where its log lies."""
     story: Story
     started: SearchStarted
+    settings: Settings
     genes: tuple[LoggedGene, ...]
     is_running: bool
     """Whether a process was writing it when it was opened."""
     damage: str | None
     """What is wrong with its log, if anything: only what lies before it is compared."""
-
-    @property
-    def run(self) -> dict[str, JSON]:
-        """The resolved run file."""
-        return self.started.run
 
     @property
     def is_finished(self) -> bool:
@@ -51,8 +48,8 @@ def check_comparable(story: Story, *, source: str, damage: str | None) -> Search
     if started is None:
         found = "an empty log"
     else:
-        members = started.run["population"]["members"]
-        found = f"reports of {len(story.judged)} of {members} members on the first one"
+        asked = len({member for member, _ in story.orders})
+        found = f"reports of {len(story.judged)} of {asked} members on the first one"
     torn = "" if damage is None else f" ({damage})"
     raise UserError(
         where=source,

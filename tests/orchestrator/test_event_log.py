@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -196,3 +197,9 @@ def test_a_log_is_being_written_as_long_as_its_writer_has_it_open(tmp_path):
     with EventLog(path):
         assert is_being_written(path)
     assert not is_being_written(path)
+
+
+def test_a_name_that_is_no_text_is_read_as_it_was_written(tmp_path):
+    """Python gives a file name's undecodable bytes as half surrogate pairs."""
+    odd = replace(EVENTS[0], proposer=b"caf\xe9.py:Mine".decode("utf-8", "surrogateescape"))
+    assert read_log(written(tmp_path / "events.jsonl", [odd, *EVENTS]))[0] == [odd, *EVENTS]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from orchestrator.comparing.logged_space import logged_genes
+from orchestrator.comparing.settings import read_settings
 from orchestrator.comparing.subject import Subject
 from orchestrator.event_log import EventLog
 from orchestrator.events import (
@@ -183,6 +184,7 @@ def as_subject(name, events, *, damage=None, is_running=False):
         source=name,
         story=story,
         started=story.started,
+        settings=read_settings(story.started, where=name),
         genes=logged_genes(story.started.space, where=name),
         is_running=is_running,
         damage=damage,

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -169,3 +170,26 @@ def test_comparing_changes_nothing_in_the_searches(written, capsys, tmp_path):
     assert (directory / "events.jsonl").read_bytes() == (
         tmp_path / "copy" / "events.jsonl"
     ).read_bytes()
+
+
+def test_a_store_that_is_not_there_is_told(tmp_path, capsys):
+    store = f"sqlite:///{tmp_path / 'none.db'}"
+    code, _, err = run(capsys, "my experiment", "--tracking-uri", store)
+    assert code == 2
+    assert "none.db: a store that is read exists" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda e: replace(e, run={**e.run, "training": {}}), "its run file"),
+        (lambda e: replace(e, space={"name": "gpt"}), "its space"),
+    ],
+)
+def test_a_log_of_another_version_is_told_with_its_place(written, search, capsys, change, what):
+    start, *rest = search()
+    directory = written("old", events=[change(start), *rest])
+    code, _, err = run(capsys, directory)
+    assert code == 2
+    assert what in err
+    assert "another version of masga" in err

@@ -116,14 +116,17 @@ def changed(events, change):
     [
         (
             lambda e: replace(e, corpus={"digest": "beef"}),
-            "corpora differ (digest c0ffee and beef)",
+            "corpora's digests differ (c0ffee and beef)",
         ),
-        (lambda e: replace(e, run={**e.run, "corpus": {"context_length": 64}}), "context lengths"),
+        (
+            lambda e: replace(e, run={**e.run, "corpus": {"context_length": 64}}),
+            "context lengths differ (32 and 64)",
+        ),
         (
             lambda e: replace(
                 e, run={**e.run, "training": {"evaluation_sequences": 8, "evaluation_batches": 2}}
             ),
-            "batch sizes differ (sequences 4 and 8)",
+            "sequences in a batch differ (4 and 8)",
         ),
     ],
 )
