@@ -47,7 +47,9 @@ def read_experiment(name: str, *, client: Any = None) -> Sequence[Mapping[str, o
             page_token=token,
         )
         records += [
-            {"run": run.info.run_name, **run.data.params, **run.data.metrics} for run in page
+            {"run": run.info.run_name, **run.data.params, **run.data.metrics}
+            for run in page
+            if run.data.tags.get(SEGMENT_TAG) != PARENT
         ]
         token = page.token
         if not token:
