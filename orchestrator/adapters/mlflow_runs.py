@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
+from orchestrator.record.values import PARENT, SEGMENT_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
