@@ -6,9 +6,11 @@ import pytest
 
 from orchestrator.events import Scored
 from orchestrator.record.artifacts import artifact_files, lineage_graph
+from orchestrator.record.figures import _ancestors
 from orchestrator.record.genes import LONGEST_PARAM, fitting
 from orchestrator.record.search import search_record
 from orchestrator.record.values import MARK, Known, applied, difference, marked
+from orchestrator.story.segments import segments
 from orchestrator.story.telling import told
 
 
@@ -162,3 +164,9 @@ def test_long_values_are_cut_and_told_to_be():
     (value,) = fitting({"space.genes": "x" * 10_000}).values()
     assert len(value) <= LONGEST_PARAM
     assert value.endswith("(whole in events.jsonl)")
+
+
+def test_the_way_of_the_winner_ends_in_its_donor_where_it_was_adopted(tale):
+    story = told(tale)
+    way = {str(key): until for key, until in _ancestors(story, segments(story)).items()}
+    assert way == {"m001-s01": 2, "m000-s00": 0}
