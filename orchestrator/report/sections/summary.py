@@ -18,7 +18,7 @@ from orchestrator.report.page import (
     table,
 )
 from orchestrator.report.subject import progress
-from orchestrator.story.ancestry import leader
+from orchestrator.story.ancestry import ancestors, leader
 from orchestrator.story.comparison import compare
 
 if TYPE_CHECKING:
@@ -202,6 +202,7 @@ def _sure(subject: Subject) -> list[str]:
             "Not yet: the comparison on held-out text comes at the end. Losses so far are on the "
             "selection split, and the best of many is always flattered by the choice."
         )
+    items += _grown(subject)
     if len(story.latest) > 1 and story.finished is not None and compared is not None:
         items.append(
             f"The winner was chosen among {len(story.latest):,} members by its fitness on the "
@@ -213,6 +214,22 @@ def _sure(subject: Subject) -> list[str]:
     if subject.damage:
         items.append("The log is damaged: what came after the damage is not counted.")
     return items
+
+
+def _grown(subject: Subject) -> list[str]:
+    """Say that a winner with a history is more than its last genome."""
+    story, front = subject.story, leader(subject.story)
+    if front is None or story.finished is None:
+        return []
+    genomes = len({story.orders[point].digest for point in ancestors(story, front)})
+    if genomes < 2:
+        return []
+    how = " (masga certify tries both)" if "certify" in subject.commands else ""
+    told = (
+        f"The winner is the outcome of {genomes} genomes, one after another, not of its last one "
+        f"alone: a model trained from scratch with that one may end elsewhere{how}."
+    )
+    return [told]
 
 
 def _next(subject: Subject) -> list[str]:

@@ -126,6 +126,7 @@ def test_the_answer_says_who_won_and_when_nobody_can_tell(tale, about, reading, 
     assert says in reading(body).prose
     assert ('class="lead bad"' in body) == says.startswith("MORE")
     assert "trained once" in body
+    assert "the outcome of 2 genomes" in body
 
 
 def test_only_commands_that_exist_are_recommended(tale, about):
