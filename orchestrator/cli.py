@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.commands import doctor, laws, resume, schema, search
+from orchestrator.commands import analyze, doctor, laws, resume, schema, search
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED, interrupted_by_ending_signals
 
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (search, resume, laws, doctor, schema):
+    for command in (search, resume, analyze, laws, doctor, schema):
         command.add(commands)
     return top
 

@@ -73,7 +73,7 @@ def prepare(config: RunConfig) -> Setting:
         UserError: The corpus, the space, a plug-in or this machine is not as the run file says.
     """
     _require_device(config)
-    corpus, notes = _corpus(config)
+    corpus, notes = corpus_of(config)
     space = _space(config, corpus)
     horizon, generations = _first_guess(config)
     first = _first_genomes(config, space, horizon)
@@ -125,7 +125,12 @@ def _told(where: str) -> Iterator[None]:
         raise for_user(error, where=where) from error
 
 
-def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+    """Return the corpus of a run, made unless it is there, and what was done otherwise than asked.
+
+    Raises:
+        UserError: A source cannot be read or is too small for what the run needs.
+    """
     section = config.corpus
     sources: list[SourceSpec] = []
     notes: list[str] = []

@@ -111,7 +111,8 @@ class Member:
         member_seed: int,
     ) -> Self:
         """Make a member with weights drawn from its own seed."""
-        model = _make_model(architecture, corpus)
+        _check_constants(architecture, corpus)
+        model = Transformer(architecture)
         generator = torch.Generator().manual_seed(seed_for(member_seed, "weights"))
         model.initialise(generator)
         model.to(settings.device)
@@ -132,9 +133,8 @@ class Member:
         Raises:
             ValueError: a weight is missing, unknown or of a shape that the architecture has not.
         """
-        model = _make_model(state.architecture, corpus)
-        _load_weights(model, _without_prefix(state.tensors, "model."))
-        model.to(settings.device)
+        _check_constants(state.architecture, corpus)
+        model = model_of(state).to(settings.device)
         slots = _without_prefix(state.tensors, "optimizer.")
         return cls(
             model=model,
@@ -378,14 +378,24 @@ class Member:
             yield
 
 
-def _make_model(architecture: Architecture, corpus: Corpus) -> Transformer:
+def model_of(state: MemberState) -> Transformer:
+    """Return the model of a state, on the CPU; its weights are copied.
+
+    Raises:
+        ValueError: a weight is missing, unknown or of a shape that the architecture has not.
+    """
+    model = Transformer(state.architecture)
+    _load_weights(model, _without_prefix(state.tensors, "model."))
+    return model
+
+
+def _check_constants(architecture: Architecture, corpus: Corpus) -> None:
     for name in ("vocab_size", "context_length"):
         asked, given = getattr(architecture, name), getattr(corpus, name)
         if asked != given:
             raise ValueError(
                 f"`{name}` of the architecture must be the corpus's {given}, but got {asked}."
             )
-    return Transformer(architecture)
 
 
 def _load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:

@@ -8,10 +8,18 @@ from trainers.measurement.components import (
     components_of,
 )
 from trainers.measurement.gates import ABLATIONS, Ablation, Gate, Gates, Replacements
+from trainers.measurement.integrated_gradient import (
+    IntegratedGradient,
+    measure_integrated_gradient,
+)
 from trainers.measurement.leave_one_out import (
     LeaveOneOut,
     least_by_proxy,
     measure_leave_one_out,
+)
+from trainers.measurement.pair_interactions import (
+    PairInteractions,
+    measure_pair_interactions,
 )
 from trainers.measurement.spent import Spent
 
@@ -24,11 +32,15 @@ __all__ = [
     "Components",
     "Gate",
     "Gates",
+    "IntegratedGradient",
     "LeaveOneOut",
+    "PairInteractions",
     "Replacements",
     "Spent",
     "coalition_losses",
     "components_of",
     "least_by_proxy",
+    "measure_integrated_gradient",
     "measure_leave_one_out",
+    "measure_pair_interactions",
 ]

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
+from trainers.host import settle_host
 from trainers.model import Transformer
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Small products are many times slower on several threads that wait for each other."""
+    settle_host(1)
 
 
 @pytest.fixture
