@@ -135,7 +135,7 @@ def payoffs(
 def _rounded(domain: ScalarDomain, target: float, rng: np.random.Generator) -> int:
     """Return a member beside the target, each so likely that the mean is the target."""
     draw = rng.random()  # one draw a value, whatever it is needed for
-    low, high = domain.at_most(target), domain.at_least(target)  # type: ignore[arg-type]
+    low, high = domain.at_most(target), domain.at_least(target)
     if low is None or high is None or low == high:
         return _nearest(domain, target)
     assert isinstance(low, int)

@@ -24,6 +24,7 @@ def generation_points(story: Story, closing: GenerationClosed) -> dict[str, floa
         "best_loss": closing.best_loss,
         "best_fitness": closing.best_fitness,
         "flops": closing.flops,
+        "price": closing.price,
         "tokens_per_second": tokens_per_second(story, number),
         "replaced": sum(order.decision == "replace" for order in orders),
         "failed": sum(report.failure is not None for report in reports.values()),
@@ -35,6 +36,9 @@ def generation_points(story: Story, closing: GenerationClosed) -> dict[str, floa
         points[f"{name}/train_loss"] = report.train_loss
         points[f"{name}/parameters"] = report.parameters
         points[f"{name}/tokens"] = report.ledger.tokens
+        if report.game is not None:
+            points[f"{name}/exploitability"] = report.game["exploitability"]
+            points[f"{name}/components_not_paying"] = len(report.game["removed"])
         score = story.scores.get((member, number))
         if score is not None:
             points[f"{name}/fitness"] = score.fitness
