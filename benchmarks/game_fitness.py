@@ -1,6 +1,6 @@
 """Fitness with and without the game at equal tokens: several seeds of one run file, an arm each.
 
-    python benchmarks/game_fitness.py --run examples/ci.yaml --seeds 1 2 3
+    OMP_NUM_THREADS=1 python benchmarks/game_fitness.py --run examples/ci.yaml --seeds 1 2 3
 
 Prints the winner of every search on held-out text, with its size, and for each arm the paired
 difference to plain fitness over seeds.
@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from orchestrator.event_log import LOG_NAME, read_log
+import torch
+
+from orchestrator.event_log import LOG_NAME, EventLog, read_log
+from orchestrator.journal import Journal
+from orchestrator.member_host import MemberHost, NoExchange
+from orchestrator.run_loading import load_run
+from orchestrator.search import Search
+from orchestrator.setting import prepare
 from orchestrator.story.telling import told
 
 FRONT = "nats_per_gflop: front"
@@ -36,6 +41,7 @@ def main() -> None:
     parser.add_argument("--set", dest="more", action="append", default=[])
     options = parser.parse_args()
     found: dict[str, dict[int, float]] = {}
+    torch.set_num_threads(1)
     print("| arm | seed | bits per byte | parameters | tokens | GFLOPs of the search |")
     print("|---|---|---|---|---|---|")
     for arm in options.arms:
@@ -51,18 +57,28 @@ def main() -> None:
 
 
 def one(arm: str, seed: int, run: str, more: list[str]) -> float:
-    """Run one search to its end and print its line; return the winner's held-out bits per byte."""
+    """Run one search to its end and print its line; return the winner's held-out bits per byte.
+
+    One host in this process does all tasks: the log is the same as with Ray's workers.
+    """
+    config = load_run(Path(run), overrides=[*ARMS[arm], "baseline=false", *more], seed=seed).config
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "orchestrator.cli", "search", run, "--seed", str(seed)]
-        changes = [*ARMS[arm], "mlflow.enabled=false", "baseline=false", "name=one", *more]
-        for change in changes:
-            command += ["--set", change]
-        done = subprocess.run(
-            [*command, "--output", directory], capture_output=True, text=True, check=False
+        path, setting = Path(directory), prepare(config)
+        host = MemberHost(
+            corpus=setting.corpus,
+            settings=setting.settings,
+            checkpoints=path / "checkpoints",
+            exchange=NoExchange(),
+            worker=0,
         )
-        if done.returncode != 0:
-            sys.exit(done.stdout + done.stderr)
-        story = told(read_log(Path(directory) / "one" / LOG_NAME)[0])
+        with EventLog(path / LOG_NAME) as log:
+            search = Search(setting.rules, Journal(log, lambda *_: None))
+            tasks = list(search.begin())
+            while tasks:
+                tasks += search.receive(host.run(tasks.pop(0)))
+                host.flush()
+        host.close()
+        story = told(read_log(path / LOG_NAME)[0])
     winner = story.assessed["winner"]
     print(
         f"| {arm} | {seed} | {winner.bits_per_byte:.4f} | {winner.parameters} | {story.tokens} "
