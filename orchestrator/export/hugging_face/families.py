@@ -1,8 +1,13 @@
 """The model types of `transformers` that express our architectures exactly, and which of ours.
 
-Found by reading the modelling code of transformers 5.24. What no type has: ALiBi beside free
-slopes, learned positions with RMS norms, layer norms of the stream with RMS norms of queries and
-keys. A feed-forward block without a gate is not a special case of one with a gate.
+Found by reading the modelling code of transformers 5.24. What no type has:
+
+* ALiBi as ours: Falcon divides it by the root of head_dim and rounds it to bfloat16, the norms of
+  MPT have no biases, Bloom normalises its embeddings;
+* learned positions with RMS norms;
+* layer norms of the stream with RMS norms of queries and keys.
+
+A feed-forward block without a gate is not a special case of one with a gate.
 """
 
 from __future__ import annotations
