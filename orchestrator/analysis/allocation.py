@@ -90,8 +90,10 @@ def role_payoff(
     shares: NDArray[np.float64],  # (n,)
 ) -> EstimatedPayoff:
     """Return the payoffs b + A x of roles with their covariance over sequences."""
-    sequences = losses.shape[1]
-    samples = np.stack([_parameters(-losses[:, i], shares) for i in range(sequences)])
+    coalitions, sequences = losses.shape
+    # The parameters are linear in the values: what each coalition adds to them is found once.
+    weights = np.stack([_parameters(unit, shares) for unit in np.eye(coalitions)])
+    samples = -losses.T @ weights
     return EstimatedPayoff(
         payoff=unpacked(samples.mean(axis=0), len(shares)),
         covariance=np.atleast_2d(np.cov(samples, rowvar=False)) / sequences,

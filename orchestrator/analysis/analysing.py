@@ -227,7 +227,9 @@ def _sizes(
 ) -> tuple[tuple[SizedEquilibrium, ...], Spent]:
     """Find the equilibrium of every living member's own game, the subject's among them."""
     spent = Spent()
-    found = []
+    found: list[SizedEquilibrium] = []
+    if not subject.peers:
+        return (), spent
     advance = watching.stage("members of other sizes", len(subject.peers))
     for peer in subject.peers:
         model = peer.load()

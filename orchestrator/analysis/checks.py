@@ -47,6 +47,28 @@ def check_choices(arguments: argparse.Namespace) -> None:
             )
 
 
+def check_fits(arguments: argparse.Namespace, *, is_checkpoint: bool) -> None:
+    """Check that the options are those of what is analysed.
+
+    Raises:
+        UserError: One is of the other kind.
+    """
+    if is_checkpoint and arguments.member is not None:
+        raise UserError(
+            where="--member",
+            law="it is given for a search alone",
+            found=f"a checkpoint, {arguments.directory}",
+            remedy="Leave it out: a checkpoint is one model.",
+        )
+    if not is_checkpoint and arguments.text is not None:
+        raise UserError(
+            where="--text",
+            law="it is given for a checkpoint of Llama type alone",
+            found=f"{arguments.directory}, which has no config.json or is a search",
+            remedy="Leave it out: a member of a search is measured on the search's own text.",
+        )
+
+
 @contextlib.contextmanager
 def no_measurement(name: str) -> Iterator[None]:
     """Tell a model that cannot be measured as the user's to mend."""

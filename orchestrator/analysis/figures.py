@@ -40,8 +40,9 @@ def utilities_figure(rows: Sequence[Row]) -> Figure:
             )  # fmt: skip
     axes.plot([row["cost"] for row in rows], places, "|", color=INK, markersize=9, label="cost")
     axes.set_yticks(places, [row["component"] for row in rows], fontsize=8)
-    smallest = min(abs(row["leave_one_out_se"]) for row in rows)
-    axes.set_xscale("symlog", linthresh=max(smallest, 1e-5))
+    usual = float(np.median([row["leave_one_out_se"] for row in rows]))
+    axes.set_xscale("symlog", linthresh=max(usual, 1e-5))
+    axes.margins(x=0.06)
     axes.axvline(0.0, color=MUTED, linewidth=0.8)
     axes.set_xlabel("rise of the loss without it, nats per token (± 2 standard errors)")
     axes.legend(frameon=False, labelcolor=INK, fontsize=9)
@@ -78,18 +79,18 @@ def values_figure(rows: Sequence[Row]) -> Figure:
 
 
 def pairs_figure(measured: PairInteractions) -> Figure:
-    """Draw the map of pairs: the area of a square is the strength of the interaction."""
+    """Draw the map of pairs: the area of a square is the root of the interaction's strength."""
     place = {component: at for at, component in enumerate(measured.components)}
     count = len(place)
     size = min(7.2, 0.27 * count + 1.9)
     figure, axes = new_figure(width=size + 1.0, height=size)
-    xs, ys = [], []
-    for first, second in measured.pairs:
-        xs.append(place[second])
-        ys.append(place[first])
-    values = measured.values
-    clear = np.abs(values) > 2 * measured.standard_error
-    area = _LARGEST_SQUARE * np.abs(values) / max(float(np.abs(values).max()), 1e-300)
+    firsts = np.array([place[first] for first, _ in measured.pairs])
+    seconds = np.array([place[second] for _, second in measured.pairs])
+    xs, ys = np.concatenate([seconds, firsts]), np.concatenate([firsts, seconds])
+    values = np.tile(measured.values, 2)
+    clear = np.abs(values) > 2 * np.tile(measured.standard_error, 2)
+    strongest = max(float(np.abs(values).max()), 1e-300)
+    area = _LARGEST_SQUARE * np.sqrt(np.abs(values) / strongest)
     area *= min(1.0, (22.0 / count) ** 2)
     for sign, colour, label in (
         (values < 0, SERIES[1], "substitutes"),
@@ -98,7 +99,7 @@ def pairs_figure(measured: PairInteractions) -> Figure:
         for sure, alpha in ((clear, 1.0), (~clear, 0.35)):
             chosen = np.flatnonzero(sign & sure)
             axes.scatter(
-                np.array(xs)[chosen], np.array(ys)[chosen], s=area[chosen], marker="s",
+                xs[chosen], ys[chosen], s=area[chosen], marker="s",
                 color=colour, alpha=alpha, linewidths=0,
             )  # fmt: skip
         axes.scatter([], [], s=50, marker="s", color=colour, label=label)
@@ -108,7 +109,7 @@ def pairs_figure(measured: PairInteractions) -> Figure:
     axes.set_xlim(-0.7, count - 0.3)
     axes.set_ylim(count - 0.3, -0.7)
     axes.set_aspect("equal")
-    axes.legend(loc="lower left", frameon=False, labelcolor=INK, fontsize=9)
+    figure.legend(loc="outside upper center", frameon=False, labelcolor=INK, fontsize=9, ncols=2)
     return figure
 
 
@@ -132,6 +133,7 @@ def generations_figure(history: Sequence[GenerationShares]) -> Figure:
                 color=SERIES[at], marker="o", markersize=4, label=role,
             )  # fmt: skip
         panels[1].set_yscale("log")
+        panels[1].tick_params(which="both", colors=MUTED, labelcolor=INK)
         panels[1].set_ylabel("utility of one component\n(proxy, nats per token)")
     panels[-1].set_xlabel("generation")
     for panel in panels:
@@ -155,7 +157,10 @@ def _shares_panel(axes: Axes, history: Sequence[GenerationShares]) -> None:
     axes.plot([], [], color=MUTED, linestyle="--", linewidth=1.2, label="equilibrium fitted")
     axes.set_ylim(0.0, 1.0)
     axes.set_ylabel("share of the FLOPs")
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9, ncols=4)
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, labelcolor=INK, fontsize=9,
+        ncols=4,
+    )  # fmt: skip
 
 
 def sizes_figure(sizes: Sequence[SizedEquilibrium], trend: ShareTrend | None) -> Figure:
@@ -184,5 +189,8 @@ def sizes_figure(sizes: Sequence[SizedEquilibrium], trend: ShareTrend | None) ->
     axes.set_ylim(-0.05, 1.05)
     axes.set_xlabel("parameters")
     axes.set_ylabel("share of the FLOPs at equilibrium")
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9, ncols=4)
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, labelcolor=INK, fontsize=9,
+        ncols=4,
+    )  # fmt: skip
     return figure

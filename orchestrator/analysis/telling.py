@@ -43,7 +43,8 @@ def exploited(found: Findings) -> str:
 def priced(found: Findings) -> str:
     """Say what a FLOP costs, and why."""
     price = found.standing.price
-    return f"Price {price.nats_per_flop * 1e9:.4g} nats per GFLOP per token: {price.source}"
+    source = price.source.removesuffix(".")
+    return f"Price {price.nats_per_flop * 1e9:.4g} nats per GFLOP per token: {source}."
 
 
 def allocated(found: Findings) -> str:

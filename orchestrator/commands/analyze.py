@@ -92,11 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _subject(arguments: argparse.Namespace) -> Subject:
+    from orchestrator.analysis.checks import check_fits  # noqa: PLC0415
     from orchestrator.analysis.search_subject import Wanted, subject_of_search  # noqa: PLC0415
     from orchestrator.event_log import LOG_NAME  # noqa: PLC0415
 
     directory: Path = arguments.directory
-    if not (directory / LOG_NAME).exists() and (directory / "config.json").exists():
+    is_checkpoint = not (directory / LOG_NAME).exists() and (directory / "config.json").exists()
+    check_fits(arguments, is_checkpoint=is_checkpoint)
+    if is_checkpoint:
         from orchestrator.analysis.checkpoint_subject import subject_of_checkpoint  # noqa: PLC0415
 
         return subject_of_checkpoint(
