@@ -39,7 +39,7 @@ class Prior:
     amplitude_spread: float
     """Standard deviation of members' amplitudes."""
     gain: float
-    """Mean of C S2 at the end: what annealing gains."""
+    """Mean of C: what annealing from the peak to zero gains."""
     gain_spread: float
     """Its standard deviation."""
 
@@ -109,18 +109,19 @@ def _points(
 ) -> _Points:
     tables = [_areas(history, horizon_tokens, memory) for history in histories]
     scale = float(np.median([s1[-1] for _, s1, _ in tables]))
-    most = max(float(np.median([s2[-1] for _, _, s2 in tables])), 1e-9)
     pairs = list(zip(histories, at, tables, strict=True))
     return _Points(
         forward=np.concatenate([np.interp(h.tokens, x, s1) for h, _, (x, s1, _) in pairs]) / scale,
-        annealed=np.concatenate([np.interp(h.tokens, x, s2) for h, _, (x, _, s2) in pairs]) / most,
+        annealed=np.concatenate([np.interp(h.tokens, x, s2) for h, _, (x, _, s2) in pairs]),
         forward_end=np.array([np.interp(a, x, s1) for _, a, (x, s1, _) in pairs]) / scale,
-        annealed_end=np.array([np.interp(a, x, s2) for _, a, (x, _, s2) in pairs]) / most,
+        annealed_end=np.array([np.interp(a, x, s2) for _, a, (x, _, s2) in pairs]),
     )
 
 
 def _areas(history: History, horizon_tokens: float, memory: float) -> tuple[Array, Array, Array]:
     """Return positions in tokens, S1 and S2 along the whole schedule; warm-up adds no annealing.
+
+    S2 is in units of what annealing from the peak to zero adds in the end.
 
     Rates are shares of the lineage's peak: good peaks differ a hundredfold between optimizers and
     widths, what annealing gains does not.
@@ -131,8 +132,9 @@ def _areas(history: History, horizon_tokens: float, memory: float) -> tuple[Arra
     peak = int(np.argmax(rates))
     flat = rates.copy()
     flat[:peak] = rates[peak]
-    _, s2 = areas(flat, decay=float(np.exp(-1.0 / max(memory * rates.size, 1.0))))
-    return np.linspace(0.0, horizon_tokens, rates.size + 1)[1:], s1, s2
+    decay = float(np.exp(-1.0 / max(memory * rates.size, 1.0)))
+    _, s2 = areas(flat, decay=decay)
+    return np.linspace(0.0, horizon_tokens, rates.size + 1)[1:], s1, s2 * (1.0 - decay)
 
 
 def _ridge(
