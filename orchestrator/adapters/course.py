@@ -63,6 +63,8 @@ class Course:
                 if tasks:
                     self.post(tasks)
             if self._conductor.finished:
+                if self._keep is None:
+                    self._prune(self._conductor.needed_states())
                 ray.get(self._mailbox.close.remote())
         except Exception as fault:  # noqa: BLE001 - raised again by the driver
             self._end(fault)
