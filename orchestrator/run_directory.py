@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RESOLVED = "run.yaml"
 """The run file with every default written out."""
+CHECKPOINTS = "checkpoints"
+"""The directory of members' states, one a `StateKey`."""
 
 
 def claim_directory(run: RunConfig) -> Path:

@@ -15,12 +15,15 @@ import torch
 from orchestrator.cache import cache_directory
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.fitness import FitnessRule
+from orchestrator.game_terms import GameTerms
 from orchestrator.mistakes import gathered
 from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
+from orchestrator.schedule import ORIGIN, Schedule, Stretch, require_trainable
 from search_spaces.domains import Simplex
 from search_spaces.errors import SpaceError
+from search_spaces.genome import genome_from_json
 from search_spaces.gpt.cost import flops_per_token
 from search_spaces.gpt.priors import first_generation
 from search_spaces.limits import Limits
@@ -41,11 +44,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from orchestrator.events import JSON
-    from orchestrator.run_config import RunConfig, TrainingConfig
+    from orchestrator.run_config import FitnessConfig, RunConfig, TrainingConfig
     from search_spaces.domains import Domain
     from search_spaces.genome import Genome
     from search_spaces.space import Space
     from trainers.data import Corpus, Split
+
+SMALLEST_GAME = 2
+"""Sequences below which nothing has a standard error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +74,18 @@ def prepare(config: RunConfig) -> Setting:
         UserError: The corpus, the space, a plug-in or this machine is not as the run file says.
     """
     _require_device(config)
-    corpus, notes = _corpus(config)
+    corpus, notes = corpus_of(config)
     space = _space(config, corpus)
-    horizon, generations = _first_guess(config)
-    first = _first_genomes(config, space, horizon)
+    schedule = _schedule(config, space)
+    first: tuple[Genome, ...]
+    origin: str = config.space.first_generation
+    if schedule is not None:
+        assert config.schedule is not None
+        horizon, generations = config.schedule.horizon_tokens, schedule.intervals
+        first, origin = (schedule.stretches[0].genome,), ORIGIN
+    else:
+        horizon, generations = _first_guess(config)
+        first = _first_genomes(config, space, horizon)
     if config.budget.flops is not None:
         generations = _generations_for_flops(config, first)
         horizon = generations * config.population.interval_tokens
@@ -91,18 +105,16 @@ def prepare(config: RunConfig) -> Setting:
         baseline=config.baseline,
         space=space,
         first_genomes=first,
-        first_origin=config.space.first_generation,
+        first_origin=origin,
         policy=make_policy(config.selection),
         proposers=make_proposers(config.proposers, space) if config.proposers else None,
-        fitness=FitnessRule(
-            horizon=make_estimator(config.fitness),
-            nats_per_gflop_per_token=config.fitness.nats_per_gflop,
-        ),
+        fitness=_fitness_rule(config.fitness),
+        schedule=schedule,
     )
     return Setting(
         rules=rules,
         corpus=corpus,
-        settings=_settings(config, horizon),
+        settings=trainer_settings(config, horizon),
         notes=notes,
         environment=environment(),
     )
@@ -117,7 +129,12 @@ def _told(where: str) -> Iterator[None]:
         raise for_user(error, where=where) from error
 
 
-def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
+    """Open the text of a run file, prepared if need be, and say what stands in for what.
+
+    Raises:
+        UserError: A source cannot be read, or has too little text for the run.
+    """
     section = config.corpus
     sources: list[SourceSpec] = []
     notes: list[str] = []
@@ -145,6 +162,7 @@ def _corpus(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
     with _told("population.interval_tokens"):
         corpus.require_batch(config.population.interval_tokens)
     _require_evaluation(config.training, corpus)
+    _require_game(config, corpus)
     return corpus, tuple(notes)
 
 
@@ -165,6 +183,29 @@ def _require_evaluation(training: TrainingConfig, corpus: Corpus) -> None:
                 f"{corpus.context_length} tokens",
                 found=Clause(f"it holds {found}"),
                 remedy="Use more text, or lower evaluation_sequences or the number of batches.",
+            )
+
+
+def _require_game(config: RunConfig, corpus: Corpus) -> None:
+    """Check the same of what the components' game is played on, and of each source by itself."""
+    game = config.fitness.game
+    if game is not None and game.sequences > (found := sum(corpus.windows("game"))):
+        raise UserError(
+            where="fitness.game.sequences",
+            law=f"the game split holds {game.sequences} sequences of {corpus.context_length} "
+            "tokens",
+            found=Clause(f"it holds {found}"),
+            remedy="Use more text, or fewer sequences.",
+        )
+    needed = _domain_batches(config) * config.training.evaluation_sequences
+    for at, found in enumerate(corpus.windows("selection")):
+        if needed > found:
+            raise UserError(
+                where=f"corpus.sources[{at}]",
+                law=f"with fitness.game.nash_average each source has {needed} evaluation sequences "
+                "in the selection split",
+                found=Clause(f"it has {found}"),
+                remedy="Use more of its text, or lower training.evaluation_batches.",
             )
 
 
@@ -220,6 +261,45 @@ def _domains(config: RunConfig, space: Space) -> dict[str, Domain]:
     return domains
 
 
+def _fitness_rule(section: FitnessConfig) -> FitnessRule:
+    price, game = section.nats_per_gflop, section.game
+    return FitnessRule(
+        horizon=make_estimator(section),
+        nats_per_gflop_per_token=0.0 if price == "front" else price,
+        price_of_front=price == "front",
+        game=None
+        if game is None
+        else GameTerms(
+            best_reply=game.best_reply,
+            remaining_improvement=game.remaining_improvement,
+            nash_average=game.nash_average,
+            guard_rail=game.guard_rail,
+        ),
+    )
+
+
+def _schedule(config: RunConfig, space: Space) -> Schedule | None:
+    """Decode the stretches of the run file; none: it searches."""
+    if config.schedule is None:
+        return None
+    stretches: list[Stretch] = []
+    for at, written in enumerate(config.schedule.stretches):
+        where = f"schedule.stretches[{at}].genome"
+        try:
+            genome = genome_from_json(written.genome)
+        except ValueError as error:
+            raise UserError(
+                where=where,
+                law="a genome has every gene, as a number, word or list of its kind",
+                found=Clause(f"{error}".removesuffix(".")),
+                remedy="Write it as `masga export --format yaml` does.",
+            ) from error
+        with _told(where):
+            require_trainable(space, genome)
+        stretches.append(Stretch(intervals=written.intervals, genome=genome, seed=written.seed))
+    return Schedule(stretches=tuple(stretches))
+
+
 def _first_guess(config: RunConfig) -> tuple[int, int]:
     """Return a member's tokens and generations if the budget is in tokens; else of one interval."""
     population = config.population
@@ -260,8 +340,9 @@ def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tupl
         )
 
 
-def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
-    training = config.training
+def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
+    """Return what the run decides about the training of all its members."""
+    training, game = config.training, config.fitness.game
     device: Literal["cpu", "cuda"]
     if training.device == "auto":
         device = "cuda" if config.resources.gpus_per_worker > 0 else "cpu"
@@ -280,7 +361,19 @@ def _settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
         evaluation_batches=training.evaluation_batches,
         heldout_batches=training.heldout_batches,
         micro_batch_tokens=training.micro_batch_tokens,
+        game_evaluations=0 if game is None else game.evaluations,
+        game_sequences=SMALLEST_GAME if game is None else game.sequences,
+        game_margin=0.0 if game is None else game.margin,
+        domain_batches=_domain_batches(config),
     )
+
+
+def _domain_batches(config: RunConfig) -> int:
+    """Return the evaluation batches of each source: as many as all sources have together."""
+    game = config.fitness.game
+    if game is None or not game.nash_average:
+        return 0
+    return max(1, config.training.evaluation_batches // len(config.corpus.sources))
 
 
 def corpus_json(setting: Setting) -> dict[str, JSON]:

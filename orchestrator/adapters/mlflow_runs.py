@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
+from orchestrator.record.values import PARENT, SEGMENT_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,9 @@ def read_experiment(name: str, *, client: Any = None) -> Sequence[Mapping[str, o
             page_token=token,
         )
         records += [
-            {"run": run.info.run_name, **run.data.params, **run.data.metrics} for run in page
+            {"run": run.info.run_name, **run.data.params, **run.data.metrics}
+            for run in page
+            if run.data.tags.get(SEGMENT_TAG) != PARENT
         ]
         token = page.token
         if not token:

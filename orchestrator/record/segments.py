@@ -126,6 +126,9 @@ def _metrics(report: Reported, score: Scored | None) -> dict[str, float]:
         metrics["fitness"] = score.fitness
         metrics |= {f"fitness/{name}": value for name, value in fitness_parts(score).items()}
     metrics |= utility_totals(report.utilities)
+    if report.game is not None:
+        metrics["game/exploitability"] = report.game["exploitability"]
+        metrics["game/components_not_paying"] = len(report.game["removed"])
     return {name: float(value) for name, value in metrics.items() if value is not None}
 
 

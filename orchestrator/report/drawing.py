@@ -95,7 +95,7 @@ def inline_svg(figure: Figure, *, description: str) -> str:
     """Return the figure as an SVG element; the same figure gives the same text.
 
     Args:
-        figure: Drawn with this module's colours.
+        figure: Drawn with this module's colours. Without a layout engine it keeps its margins.
         description: What a reader sees in it, for those who cannot (its alternative text).
     """
     text = _svg(figure, description=description)
@@ -116,7 +116,7 @@ def _svg(figure: Figure, *, description: str) -> str:
             buffer,
             format="svg",
             metadata={"Date": None, "Creator": None},
-            bbox_inches="tight",
+            bbox_inches="tight" if figure.get_layout_engine() is not None else None,
             pad_inches=_PADDING_INCHES,
         )
     text = buffer.getvalue()

@@ -24,6 +24,10 @@ _NOTHING_FROM_ELSEWHERE = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
 """Content security policy: browsers refuse whatever a page would load from the network."""
+_LONG = 40
+"""Characters of a text for which a column keeps room on a phone."""
+_DIGEST = 12
+"""Hexadecimal digits from which on a text is a name, not a number."""
 _LEGIBLE = 0.75
 """How small a figure made for one width may be shown: its 10-point text has 10 pixels then."""
 
@@ -45,7 +49,6 @@ def page(
     subtitle: str,
     sections: Sequence[Section],
     refresh_seconds: int = 0,
-    script: str = "",
 ) -> str:
     """Return the page as one HTML document.
 
@@ -54,7 +57,6 @@ def page(
         subtitle: One line under it.
         sections: In their order; each is linked at the top.
         refresh_seconds: Load it again after so long; 0: never.
-        script: JavaScript to run when it has loaded; a page needs none to be read.
     """
     style = resources.files("orchestrator.report").joinpath("page.css").read_text(encoding="utf-8")
     links = "".join(
@@ -73,8 +75,14 @@ def page(
         f"<style>\n{style}</style></head>\n<body><header><h1>{html.escape(title)}</h1>"
         f'<p class="subtitle">{html.escape(subtitle)}</p></header>'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
-        f"<main>\n{bodies}</main>{f'<script>{script}</script>' if script else ''}</body></html>\n"
+        f"<main>\n{bodies}</main></body></html>\n"
     )
+
+
+def with_script(document: str, script: str) -> str:
+    """Return a page that runs JavaScript when it has loaded; none is needed to read one."""
+    body, end, rest = document.rpartition("</body>")
+    return f"{body}<script>{script}</script>{end}{rest}"
 
 
 def paragraph(text: str, *, kind: str = "") -> str:
@@ -119,7 +127,11 @@ def table(
         marked: Indices of the rows that stand out.
     """
     right = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
-    kind = [' class="number"' if r else "" for r in right]
+    long = [any(len(str(row[at])) > _LONG for row in rows) for at in range(len(columns))]
+    kind = [
+        ' class="number"' if r else ' class="long"' if at else ""
+        for r, at in zip(right, long, strict=True)
+    ]
     head = "".join(
         f'<th scope="col"{k}>{html.escape(c)}</th>' for c, k in zip(columns, kind, strict=True)
     )
@@ -175,4 +187,8 @@ def figure_at(draw: Callable[[float], Figure], *, description: str, caption: str
 
 def _is_number(value: object) -> bool:
     """Return whether a cell is set right: a number, one with a unit, or a dash for none."""
-    return isinstance(value, int | float) or bool(re.match(r"[+-]?[\d.]|-$", str(value)))
+    text = str(value)
+    is_digest = len(text) >= _DIGEST and re.fullmatch(r"[0-9a-f]+", text) is not None
+    return isinstance(value, int | float) or (
+        re.match(r"[+-]?[\d.]|-$", text) is not None and not is_digest
+    )

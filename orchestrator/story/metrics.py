@@ -28,6 +28,7 @@ def generation_points(story: Story, closing: GenerationClosed) -> dict[str, floa
         "worst_loss": max(losses, default=None),
         "best_fitness": closing.best_fitness,
         "flops": closing.flops,
+        "price": closing.price,
         "tokens_per_second": tokens_per_second(story, number),
         "replaced": sum(order.decision == "replace" for order in orders),
         "failed": sum(report.failure is not None for report in reports),

@@ -151,6 +151,10 @@ class TokenStream:
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
 
+    def whole(self) -> Tokens:
+        """Return all tokens in one array; a split without any has an empty one."""
+        return np.concatenate(self._shards) if self._shards else np.empty(0, np.uint16)
+
     def read(self, start: int, out: NDArray[np.int64]) -> None:
         """Fill `out` with the tokens from `start` on, which must be there."""
         filled = 0

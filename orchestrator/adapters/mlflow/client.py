@@ -21,6 +21,11 @@ _SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _SQLITE = "sqlite:///"
+_NO_ANSWER = (
+    "connection refused", "connection reset", "connection aborted", "remote end closed",
+    "timed out", "name or service not known", "failed to resolve", "max retries exceeded",
+)  # fmt: skip
+"""What the network says, the most telling first."""
 _OTHER_SCHEMA = re.compile(r"out-of-date database schema|Can't locate revision")
 
 
@@ -50,10 +55,12 @@ def open_client(uri: str) -> Any:
 def sqlite_path(uri: str) -> Path | None:
     """Return the file of a SQLite store.
 
-    >>> sqlite_path("sqlite:////srv/mlflow.db"), sqlite_path("http://127.0.0.1:5000")
+    >>> sqlite_path("sqlite:////srv/mlflow.db?timeout=5"), sqlite_path("http://127.0.0.1:5000")
     (PosixPath('/srv/mlflow.db'), None)
     """
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+    if not uri.startswith(_SQLITE):
+        return None
+    return Path(uri.removeprefix(_SQLITE).partition("?")[0])
 
 
 def sqlite_uri(path: Path) -> str:
@@ -94,11 +101,12 @@ def as_user_error(error: Exception, uri: str) -> UserError:
                 "that wrote it. Nothing was changed."
             ),
         )
-    if re.search(r"Max retries|Connection|timed out|refused", text):
+    silent = next((said for said in _NO_ANSWER if said in text.lower()), None)
+    if silent is not None:
         return UserError(
             where=uri,
             law="an MLflow tracking server answers",
-            found=_short(error),
+            found=silent,
             remedy="Start it, or correct the tracking URI; what was recorded stays.",
         )
     return UserError(

@@ -160,7 +160,7 @@ class SqliteStore:
                     rows.append(row)
                     latest[change.run_id, name] = row
         if rows:
-            # as text: SQLAlchemy's own statements take as long for their values as SQLite for the rows
+            # as text: SQLAlchemy would take as long for the values as SQLite for the rows
             connection.exec_driver_sql(_INSERT_METRIC, rows)
             connection.exec_driver_sql(_UPSERT_LATEST, list(latest.values()))
 

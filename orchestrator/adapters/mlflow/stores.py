@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.record.values import Change, RunRecord
 
 _PAGE = 1000
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's pages then show training runs first."""
 
 
 class Store(Protocol):
@@ -135,7 +137,7 @@ def experiment_id(client: Any, name: str, *, uri: str) -> str:
         path = sqlite_path(uri)
         place = None if path is None else (path.resolve().parent / "mlartifacts").as_uri()
         with contextlib.suppress(MlflowException):  # another writer may have made it just now
-            return str(client.create_experiment(name, artifact_location=place))
+            return str(client.create_experiment(name, artifact_location=place, tags=_KIND))
         found = client.get_experiment_by_name(name)
     if found is None or found.lifecycle_stage != "active":
         number = "" if found is None else str(found.experiment_id)

@@ -4,10 +4,13 @@ import dataclasses
 
 import pytest
 
-from orchestrator.events import Scored
+from orchestrator.events import Reported, Scored
 from orchestrator.record.artifacts import artifact_files, lineage_graph
+from orchestrator.record.figures import _ancestors
+from orchestrator.record.genes import LONGEST_PARAM, fitting
 from orchestrator.record.search import search_record
 from orchestrator.record.values import MARK, Known, applied, difference, marked
+from orchestrator.story.segments import segments
 from orchestrator.story.telling import told
 
 
@@ -70,6 +73,17 @@ def test_every_judged_interval_is_one_point_at_its_lineages_tokens(tale):
         assert point.metrics.get("loss") == story.reports[place].nats_per_token
     assert points[1, 1].metrics["fitness/cost_price"] == 0.02
     assert "fitness" not in points[1, 0].metrics
+
+
+def test_points_tell_the_game_where_it_was_played(tale):
+    game = {"exploitability": 0.25, "removed": [["head", 0, 1], ["ffn", 1, 0]]}
+    events = list(tale)
+    at = next(n for n, event in enumerate(events) if isinstance(event, Reported))
+    events[at] = dataclasses.replace(events[at], game=game)
+    played = by_key(record_of(events))["m000-s00"].points[0].metrics
+    assert played["game/exploitability"] == 0.25
+    assert played["game/components_not_paying"] == 2
+    assert "game/exploitability" not in by_key(record_of(tale))["m000-s00"].points[0].metrics
 
 
 def test_a_point_waits_for_its_fitness(tale):
@@ -155,3 +169,15 @@ def test_the_lineage_graph_has_an_edge_for_each_exploit(tale):
     graph = lineage_graph(told(tale))
     assert graph["edges"] == [{"donor": "m000-s00", "child": "m001-s01", "generation": 1}]
     assert len(graph["nodes"]) == 4
+
+
+def test_long_values_are_cut_and_told_to_be():
+    (value,) = fitting({"space.genes": "x" * 10_000}).values()
+    assert len(value) <= LONGEST_PARAM
+    assert value.endswith("(whole in events.jsonl)")
+
+
+def test_the_way_of_the_winner_ends_in_its_donor_where_it_was_adopted(tale):
+    story = told(tale)
+    way = {str(key): until for key, until in _ancestors(story, segments(story)).items()}
+    assert way == {"m001-s01": 2, "m000-s00": 0}

@@ -56,21 +56,16 @@ def test_runs_nest_and_name_each_other_in_both_directions(tale, store, search_in
 def test_both_ways_of_writing_leave_the_same_rows(
     tale, store, empty_store, search_in, tmp_path, held, monkeypatch
 ):
-    directory = search_in(tmp_path / "tale", tale[:12])
+    directory = tmp_path / "tale"
     (tmp_path / "other").mkdir()
     other = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'other' / 'mlflow.db')}"
     used = set()
-    for uri in (store, other):
-        monkeypatch.setattr(
-            sqlite_store,
-            "_COLUMNS",
-            {"runs": {"unknown"}} if uri == other else sqlite_store._COLUMNS,
-        )
-        for events in (tale[:12], tale):
-            recorded(search_in(directory, events), uri)
-        recorder = Recorder(uri, "tried", directory)
-        recorder.bring(record_of(directory, tale))
-        used.add(type(recorder._store))
+    for uri, columns in ((store, sqlite_store._COLUMNS), (other, {"runs": {"unknown"}})):
+        monkeypatch.setattr(sqlite_store, "_COLUMNS", columns)
+        for length in (12, len(tale)):
+            recorder = Recorder(uri, "tried", search_in(directory, tale))
+            recorder.bring(record_of(directory, tale[:length]))
+            used.add(type(recorder._store))
     assert used == {ClientStore, sqlite_store.SqliteStore}
     assert held(store, "tried") == held(other, "tried")
 
@@ -94,14 +89,14 @@ def test_a_second_sync_changes_nothing(tale, store, search_in, tmp_path, held):
 def test_a_sync_of_a_part_is_completed_to_the_same_as_a_sync_of_the_whole(
     tale, store, search_in, tmp_path, held
 ):
-    parts = tmp_path / "parts" / "tale"
+    directory = search_in(tmp_path / "tale", tale)
     for length in (1, 6, 11, 20, len(tale)):
-        recorded(search_in(parts, tale[:length]), store)
-    recorded(search_in(tmp_path / "whole" / "tale", tale), store, experiment="whole")
-    assert without_places(held(store, "tried")) == without_places(held(store, "whole"))
+        Recorder(store, "parts", directory).bring(record_of(directory, tale[:length]))
+    Recorder(store, "whole", directory).bring(record_of(directory, tale))
+    assert without_places(held(store, "parts")) == without_places(held(store, "whole"))
 
 
-def test_a_server_that_is_killed_in_the_middle_is_completed_without_doubled_points(
+def test_a_record_whose_server_was_killed_is_completed_without_doubled_points(
     tale, server, store, search_in, tmp_path, held, monkeypatch
 ):
     directory = search_in(tmp_path / "tale", tale)
@@ -161,11 +156,13 @@ def test_a_writer_that_does_not_end_its_turn_is_told_of(tale, store, search_in, 
 
 def test_a_run_that_was_made_twice_is_left_once(tale, store, search_in, tmp_path):
     directory = search_in(tmp_path / "tale", tale)
-    synced = recorded(directory, store)
+    first, second = (Recorder(store, "tried", directory) for _ in range(2))
+    first.bring(record_of(directory, tale))
     client = open_client(store)
-    parent = client.get_run(synced.run_id)
+    parent = client.get_run(first.parent_run_id)
     doubled = client.create_run(parent.info.experiment_id, tags=dict(parent.data.tags))
-    assert recorded(directory, store).run_id == synced.run_id
+    second.bring(record_of(directory, tale))
+    assert second.parent_run_id == first.parent_run_id
     assert client.get_run(doubled.info.run_id).info.lifecycle_stage == "deleted"
 
 
@@ -173,20 +170,22 @@ def test_a_parent_that_was_deleted_is_made_again_above_the_segments(
     tale, store, search_in, tmp_path, held
 ):
     directory = search_in(tmp_path / "tale", tale)
-    first = recorded(directory, store)
-    open_client(store).delete_run(first.run_id)
-    second = recorded(directory, store)
-    assert second.run_id != first.run_id
-    assert second.new_runs == 1
+    first, second = (Recorder(store, "tried", directory) for _ in range(2))
+    first.bring(record_of(directory, tale))
+    open_client(store).delete_run(first.parent_run_id)
+    assert second.bring(record_of(directory, tale)).new_runs == 1
+    assert second.parent_run_id != first.parent_run_id
     known = known_runs(open_client(store), "1", search_id(directory / LOG_NAME))
     parents = {run.tags.get("mlflow.parentRunId") for key, run in known.items() if key != PARENT}
-    assert parents == {second.run_id}
+    assert parents == {second.parent_run_id}
 
 
 def test_searches_of_the_same_run_file_are_two(tale, store, search_in, tmp_path):
     for at, name in enumerate(("one", "two")):
         began = dataclasses.replace(tale[0], environment={"began_at": 1.75e9 + at})
-        recorded(search_in(tmp_path / name, (began, *tale[1:])), store)
+        events = (began, *tale[1:])
+        directory = search_in(tmp_path / name, events)
+        Recorder(store, "tried", directory).bring(record_of(directory, events))
     parents = open_client(store).search_runs(["1"], "tags.`masga.segment` = 'search'")
     assert {run.info.run_name for run in parents} == {"one", "two"}
 
@@ -197,7 +196,7 @@ def test_the_corpus_is_an_input_and_the_winner_a_model_once(tale, store, search_
     }  # fmt: skip
     events = (dataclasses.replace(tale[0], corpus=corpus), *tale[1:])
     directory = search_in(tmp_path / "tale", events)
-    with pytest.raises(UserError, match="g00002-m00001.*it is gone"):
+    with pytest.raises(UserError, match=r"g00002-m00001.*it is gone"):
         recorded(directory, store, register_model="small")
     checkpoint = directory / "checkpoints" / "g00002-m00001"
     checkpoint.mkdir(parents=True)
@@ -230,11 +229,11 @@ def test_stores_that_cannot_be_used_are_told_of(tale, store, search_in, tmp_path
     directory = search_in(tmp_path / "tale", tale)
     with pytest.raises(UserError, match="lies in a directory, but got none"):
         recorded(directory, f"sqlite:///{tmp_path}/none/mlflow.db")
-    with pytest.raises(UserError, match="a tracking server answers"):
+    with pytest.raises(UserError, match="server answers, but got connection refused"):
         recorded(directory, "http://127.0.0.1:9")
     client = open_client(store)
     client.delete_experiment(client.create_experiment("gone"))
-    with pytest.raises(UserError, match="it was deleted. Restore it"):
+    with pytest.raises(UserError, match=r"it was deleted\. Restore it"):
         recorded(directory, store, experiment="gone")
 
 

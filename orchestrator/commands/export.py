@@ -1,0 +1,75 @@
+"""`masga export DIR --format F`: the winner, or another member, as other programs read it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orchestrator.commands import Subparsers
+    from orchestrator.export.subject import Subject
+
+
+def add(commands: Subparsers) -> None:
+    """Add the command to the parser."""
+    import argparse  # noqa: PLC0415 - as little as --help of another command needs
+
+    from orchestrator.export import FORMATS  # noqa: PLC0415
+
+    width = max(map(len, FORMATS), default=0)
+    parser = commands.add_parser(
+        "export",
+        help="write the winner in a format that other programs read",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Write the winner of a search, or another member, for other programs.",
+        epilog="formats:\n"
+        + "\n".join(f"  {name:<{width}}  {made.what}" for name, made in FORMATS.items()),
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the search")
+    parser.add_argument("--format", choices=tuple(FORMATS), required=True, help="see below")
+    parser.add_argument(
+        "--member", type=int, metavar="M", help="instead of the winner (or the best so far)"
+    )
+    parser.add_argument(
+        "--generation", type=int, metavar="G", help="after this one instead of the newest"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="TARGET",
+        help="file or directory to make (default: in DIR/exports)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace what is at TARGET")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export."""
+    # pydantic and, in most formats, torch: not for --help
+    from orchestrator.export import FORMATS  # noqa: PLC0415
+    from orchestrator.export.atomic import require_free, write_whole  # noqa: PLC0415
+    from orchestrator.export.subject import find_subject  # noqa: PLC0415
+
+    made = FORMATS[arguments.format]
+    subject = find_subject(
+        arguments.directory, member=arguments.member, generation=arguments.generation
+    )
+    target: Path = arguments.output or (
+        arguments.directory
+        / "exports"
+        / f"{arguments.format}-m{subject.member:03d}-g{subject.generation:03d}{made.suffix}"
+    )
+    require_free(target, force=arguments.force)
+    if subject.story.finished is None:
+        print(f"masga: this search has not finished: {subject} is what there is", file=sys.stderr)
+    write_whole(target, lambda part: made.write(subject, part), force=arguments.force)
+    print(f"{_name(subject)}: {arguments.format} in {target}")
+    print("\n".join(("use it:", *(f"  {line}" for line in made.use(subject, target)))))
+    return 0
+
+
+def _name(subject: Subject) -> str:
+    return f"the winner, {subject}" if subject.is_winner else str(subject)
