@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -199,6 +200,12 @@ def _assessed(
     )
 
 
+def _processor_seconds() -> float:
+    """Of the commands that have ended: what other processes do does not count in it."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--members", type=int, default=1000)
@@ -226,14 +233,18 @@ def main() -> None:
         command = [sys.executable, "-m", "orchestrator.cli", "compare", *map(str, directories)]
         page = ["--html", str(place / "page.html")]
         for what, more in (("tables", []), ("JSON", ["--json"]), ("tables and page", page)):
-            walls = []
+            walls, busy = [], []
             for _ in range(arguments.rounds):
-                begun = time.perf_counter()
+                begun, worked = time.perf_counter(), _processor_seconds()
                 done = subprocess.run([*command, *more], check=True, capture_output=True)
                 walls.append(time.perf_counter() - begun)
+                busy.append(_processor_seconds() - worked)
             told = f", {len(done.stdout) / 1e3:.0f} kB" if what == "JSON" else ""
             told += f", {(place / 'page.html').stat().st_size / 1e3:.0f} kB" if more == page else ""
-            print(f"{what}: {min(walls):.2f} s (median {np.median(walls):.2f}){told}")
+            print(
+                f"{what}: {min(walls):.2f} s (median {np.median(walls):.2f}), "
+                f"{min(busy):.2f} s of processor time{told}"
+            )
             if what == "JSON":
                 json.loads(done.stdout)
 

@@ -46,7 +46,7 @@ def check_comparable(story: Story, *, source: str, damage: str | None) -> Search
     if started is not None and story.closings:
         return started
     if started is None:
-        found = "an empty log"
+        found = "nothing of a search in its log"
     else:
         asked = len({member for member, _ in story.orders})
         found = f"reports of {len(story.judged)} of {asked} members on the first one"

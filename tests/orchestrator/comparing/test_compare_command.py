@@ -120,7 +120,7 @@ def test_of_a_group_what_has_not_begun_is_left_out_and_said(written, capsys, tmp
     assert "Left out:" in out
     code, _, err = run(capsys, empty)
     assert code == 2
-    assert "there is an empty log" in err
+    assert "there is nothing of a search in its log" in err
 
 
 def test_a_search_without_a_closed_generation_says_how_far_it_is(written, search):
