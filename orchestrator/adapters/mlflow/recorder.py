@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _RUNS_AT_ONCE = 50
 _PARENT_TAG = "mlflow.parentRunId"
+_SOURCE = {"mlflow.source.name": "masga", "mlflow.source.type": "LOCAL"}
 _Item = TypeVar("_Item")
 
 
@@ -115,7 +116,7 @@ class Recorder:
 
     def _create_missing(self, record: SearchRecord) -> int:
         """Make the runs that are not there, the parent first, with the tags that find them."""
-        identity = {SEARCH_TAG: record.search}
+        identity = {SEARCH_TAG: record.search, **_SOURCE}
         made = 0
         if PARENT not in self._known:
             self._create([record.parent], identity)
