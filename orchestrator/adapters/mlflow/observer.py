@@ -165,9 +165,20 @@ class _Scribe:
             self._has_ended = any(self._tried(is_running=False, ends=True) for _ in range(2))
 
     def _tried(self, *, is_running: bool, ends: bool) -> bool:
-        search = search_id(self._directory / LOG_NAME)
-        if search is None or self.story.started is None:
+        try:
+            self._write(is_running=is_running, ends=ends)
+        except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            self.error = " ".join(f"{kind}{error}".split())[:300]
             return False
+        return True
+
+    def _write(self, *, is_running: bool, ends: bool) -> None:
+        search = search_id(self._directory / LOG_NAME)
+        if search is None:
+            raise FileNotFoundError(f"{self._directory / LOG_NAME} cannot be read")
+        if self.story.started is None:
+            return
         record = search_record(
             self.story,
             search=search,
@@ -175,19 +186,13 @@ class _Scribe:
             directory=str(self._directory.resolve()),
             is_running=is_running,
         )
-        try:
-            self._recorder.bring(record)
-            if ends:
-                write_ending(
-                    self._recorder,
-                    record,
-                    self.story,
-                    self._directory,
-                    lines=self.lines,
-                    model=self._model,
-                )
-        except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            self.error = " ".join(f"{kind}{error}".split())[:300]
-            return False
-        return True
+        self._recorder.bring(record)
+        if ends:
+            write_ending(
+                self._recorder,
+                record,
+                self.story,
+                self._directory,
+                lines=self.lines,
+                model=self._model,
+            )
