@@ -179,20 +179,21 @@ class _Scribe:
             raise FileNotFoundError(f"{self._directory / LOG_NAME} cannot be read")
         if self.story.started is None:
             return
-        record = search_record(
-            self.story,
-            search=search,
-            name=self._directory.name,
-            directory=str(self._directory.resolve()),
-            is_running=is_running,
-        )
-        self._recorder.bring(record)
-        if ends:
-            write_ending(
-                self._recorder,
-                record,
+        with self._recorder.turn():
+            record = search_record(
                 self.story,
-                self._directory,
-                lines=self.lines,
-                model=self._model,
+                search=search,
+                name=self._directory.name,
+                directory=str(self._directory.resolve()),
+                is_running=is_running,
             )
+            self._recorder.bring(record)
+            if ends:
+                write_ending(
+                    self._recorder,
+                    record,
+                    self.story,
+                    self._directory,
+                    lines=self.lines,
+                    model=self._model,
+                )

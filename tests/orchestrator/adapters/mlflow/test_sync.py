@@ -135,8 +135,10 @@ def test_two_writers_that_take_turns_double_nothing(tale, store, search_in, tmp_
     first, second = (Recorder(store, "tried", directory) for _ in range(2))
     for length in (5, 10, 15, len(tale)):
         for recorder in (first, second):
-            recorder.bring(record_of(directory, tale[:length]))
-    assert first.bring(record_of(directory, tale)).new_points == 0
+            with recorder.turn():
+                recorder.bring(record_of(directory, tale[:length]))
+    with first.turn():
+        assert first.bring(record_of(directory, tale)).new_points == 0
     histories = [row for run in held(store, "tried").values() for row in run["metrics"]]
     assert len(histories) == sum(
         len(point.metrics) + (point.generation is not None)
@@ -150,8 +152,12 @@ def test_a_writer_that_does_not_end_its_turn_is_told_of(tale, store, search_in, 
     directory = search_in(tmp_path / "tale", tale)
     waiting = Recorder(store, "tried", directory, patience_seconds=0.0)
     holder = Recorder(store, "tried", directory)
-    with holder._turns.taken(), pytest.raises(UserError, match="one process at a time"):
-        waiting.bring(record_of(directory, tale))
+    with (
+        holder.turn(),
+        pytest.raises(UserError, match="one process at a time"),
+        waiting.turn(),
+    ):
+        pass
 
 
 def test_a_run_that_was_made_twice_is_left_once(tale, store, search_in, tmp_path):
