@@ -52,6 +52,7 @@ def watch(
         audience.close()
         told = f"stopped; go on with: {again}" if _has_begun(directory) else "stopped at the start"
         print(f"masga: {told}", file=sys.stderr)
+        _tell_lost(record)
         return INTERRUPTED
     except Exception as error:
         audience.close()
@@ -60,6 +61,7 @@ def watch(
         code = exit_code(error, directory=directory)
         if _has_begun(directory):
             print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
+            _tell_lost(record)
         return code
     audience.close()
     _leave_report(directory)
@@ -68,9 +70,13 @@ def watch(
         console.print(ending, highlight=False)
     else:
         print(as_text(ending, width=_PLAIN_WIDTH))
+    _tell_lost(record)
+    return 0
+
+
+def _tell_lost(record: MlflowRecord | None) -> None:
     if record is not None and record.lost:
         print(f"masga: {record.lost}", file=sys.stderr)
-    return 0
 
 
 def _has_begun(directory: Path) -> bool:

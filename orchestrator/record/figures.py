@@ -28,7 +28,6 @@ def lineage_figure(story: Story) -> Figure:
     members = 1 + max((segment.key.member for segment in found), default=0)
     figure, axes = new_figure(width=9.0, height=min(24.0, 0.32 * members + 1.4))
     ancestors = _ancestors(story, found)
-    ends = {segment.key: segment.last_generation for segment in found}
     bars = {s.key: _bar(s, s.last_generation) for s in found}
     baseline = [bars[s.key] for s in found if s.decision == "baseline"]
     _lines(axes, list(bars.values()), color=SERIES[0], linewidth=2.0)
@@ -36,14 +35,8 @@ def lineage_figure(story: Story) -> Figure:
     best = [_bar(s, ancestors[s.key]) for s in found if s.key in ancestors]
     _lines(axes, best, color=SERIES[1], linewidth=3.5)
     for is_ancestor, colour, width in ((False, MUTED, 0.8), (True, SERIES[1], 1.4)):
-        links = [
-            [
-                (min(ends[s.donor], s.first_generation - 1) + _HALF, s.donor.member),
-                (s.first_generation - _HALF, s.key.member),
-            ]
-            for s in found
-            if s.donor is not None and (s.key in ancestors) == is_ancestor
-        ]
+        drawn = [s for s in found if (s.key in ancestors) == is_ancestor]
+        links = [link for s in drawn if (link := _link(story, s)) is not None]
         _lines(axes, links, color=colour, linewidth=width)
     failed = [s for s in found if any(report.failure is not None for report in s.reports)]
     axes.scatter(
@@ -68,6 +61,15 @@ def lineage_figure(story: Story) -> Figure:
 def _bar(segment: Segment, last_generation: int) -> Line:
     member = segment.key.member
     return [(segment.first_generation - _HALF, member), (last_generation + _HALF, member)]
+
+
+def _link(story: Story, segment: Segment) -> Line | None:
+    """Return the line from the state that a segment adopted to its beginning."""
+    source = story.orders[segment.key.member, segment.first_generation].source
+    if source is None or segment.donor is None:
+        return None
+    beginning = (segment.first_generation - _HALF, segment.key.member)
+    return [(source[1] + _HALF, source[0]), beginning]
 
 
 def _lines(axes: Axes, lines: Sequence[Line], **style: object) -> None:

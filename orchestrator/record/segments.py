@@ -36,6 +36,7 @@ def segment_records(
         if segment.donor is not None:
             children[str(segment.donor)].append(str(segment.key))
     by_layer = _genes_by_layer(story)
+    began = {point: place for place, point in enumerate(story.orders)}  # as the log tells them
     return tuple(
         RunRecord(
             key=str(segment.key),
@@ -49,7 +50,7 @@ def segment_records(
             ended_milliseconds=_ended(segment),
             status=_status(story, segment, is_running=is_running),
         )
-        for segment in sorted(found, key=lambda s: (s.first_generation, s.key))
+        for segment in sorted(found, key=lambda s: began[s.key.member, s.first_generation])
     )
 
 

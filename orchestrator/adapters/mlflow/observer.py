@@ -165,17 +165,28 @@ class _Scribe:
             self._has_ended = any(self._tried(is_running=False, ends=True) for _ in range(2))
 
     def _tried(self, *, is_running: bool, ends: bool) -> bool:
-        search = search_id(self._directory / LOG_NAME)
-        if search is None or self.story.started is None:
-            return False
-        record = search_record(
-            self.story,
-            search=search,
-            name=self._directory.name,
-            directory=str(self._directory.resolve()),
-            is_running=is_running,
-        )
         try:
+            self._write(is_running=is_running, ends=ends)
+        except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            self.error = " ".join(f"{kind}{error}".split())[:300]
+            return False
+        return True
+
+    def _write(self, *, is_running: bool, ends: bool) -> None:
+        search = search_id(self._directory / LOG_NAME)
+        if search is None:
+            raise FileNotFoundError(f"{self._directory / LOG_NAME} cannot be read")
+        if self.story.started is None:
+            return
+        with self._recorder.turn():
+            record = search_record(
+                self.story,
+                search=search,
+                name=self._directory.name,
+                directory=str(self._directory.resolve()),
+                is_running=is_running,
+            )
             self._recorder.bring(record)
             if ends:
                 write_ending(
@@ -186,8 +197,3 @@ class _Scribe:
                     lines=self.lines,
                     model=self._model,
                 )
-        except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            self.error = " ".join(f"{kind}{error}".split())[:300]
-            return False
-        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _RUNS_AT_ONCE = 50
 _PARENT_TAG = "mlflow.parentRunId"
+_SOURCE = {"mlflow.source.name": "masga", "mlflow.source.type": "LOCAL"}
 _Item = TypeVar("_Item")
 
 
@@ -93,29 +95,41 @@ class Recorder:
         parent = self._known.get(PARENT)
         return None if parent is None else parent.tags.get(name)
 
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep other writers of the same search away; make the record and `bring` it inside.
+
+        So nobody brings what he read before another one had written more.
+
+        Raises:
+            UserError: Another writer did not end its turn.
+        """
+        with self._turns.taken() as was_ours:
+            self._remembers = self._remembers and was_ours
+            yield
+
     def bring(self, record: SearchRecord) -> Brought:
         """Write what the store lacks: runs, then members' points, then the population's.
 
         Raises:
             Exception: Whatever the store raises; what was written stays, and a later call goes on.
         """
-        with self._turns.taken() as was_ours:
-            remembers, self._remembers = self._remembers and was_ours, False
-            if self._store is None:
-                experiment = self.experiment_id
-                self._store = (SqliteStore if fits(self.client) else ClientStore)(
-                    self.client, experiment
-                )
-            if not remembers:
-                self._known = known_runs(self.client, self.experiment_id, record.search)
-            made = self._create_missing(record)
-            points = self._write(record, record.segments) + self._write(record, (record.parent,))
-            self._remembers = True
+        remembers, self._remembers = self._remembers, False
+        if self._store is None:
+            experiment = self.experiment_id
+            self._store = (SqliteStore if fits(self.client) else ClientStore)(
+                self.client, experiment
+            )
+        if not remembers:
+            self._known = known_runs(self.client, self.experiment_id, record.search)
+        made = self._create_missing(record)
+        points = self._write(record, record.segments) + self._write(record, (record.parent,))
+        self._remembers = True
         return Brought(new_runs=made, new_points=points)
 
     def _create_missing(self, record: SearchRecord) -> int:
         """Make the runs that are not there, the parent first, with the tags that find them."""
-        identity = {SEARCH_TAG: record.search}
+        identity = {SEARCH_TAG: record.search, **_SOURCE}
         made = 0
         if PARENT not in self._known:
             self._create([record.parent], identity)

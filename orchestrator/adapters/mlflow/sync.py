@@ -52,13 +52,10 @@ def sync(
         UserError: The log is empty or damaged, or the store cannot be used. What was written
             before stays, and the next call goes on from there.
     """
-    with _no_collection():
-        return _sync(
-            directory,
-            tracking_uri=tracking_uri,
-            experiment=experiment,
-            register_model=register_model,
-        )
+    with _no_collection(), told_to_users(tracking_uri):
+        recorder = Recorder(tracking_uri, experiment, directory)
+        with recorder.turn():
+            return _sync(recorder, directory, register_model)
 
 
 @contextlib.contextmanager
@@ -76,9 +73,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _sync(
-    directory: Path, *, tracking_uri: str, experiment: str, register_model: str | None
-) -> Synced:
+def _sync(recorder: Recorder, directory: Path, register_model: str | None) -> Synced:
     log = directory / LOG_NAME
     is_running = is_being_written(log)
     events = tuple(read_log(log)[0])
@@ -97,10 +92,8 @@ def _sync(
         directory=str(directory.resolve()),
         is_running=is_running,
     )
-    with told_to_users(tracking_uri):
-        recorder = Recorder(tracking_uri, experiment, directory)
-        brought = recorder.bring(record)
-        write_ending(recorder, record, story, directory, lines=len(events), model=register_model)
+    brought = recorder.bring(record)
+    write_ending(recorder, record, story, directory, lines=len(events), model=register_model)
     return Synced(
         run_id=recorder.parent_run_id,
         segments=len(record.segments),

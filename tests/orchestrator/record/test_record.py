@@ -43,10 +43,12 @@ def test_a_segment_is_a_run_with_its_genome_and_its_origin(tale):
     assert child.donor == "m000-s00"
 
 
+@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
 def test_links_between_donors_and_children_are_the_same_in_both_directions(
-    tale, simulation, rules, tmp_path
+    tale, simulation, rules, tmp_path, mode
 ):
-    events = simulation(tmp_path / "events.jsonl", rules(members=6, generations=6)).run()
+    made = rules(members=6, generations=6, mode=mode)
+    events = simulation(tmp_path / "events.jsonl", made, order=3).run()
     record = record_of((tale[0], *events))
     runs = by_key(record)
     down = {(run.key, child) for run in record.segments for child in run.children}

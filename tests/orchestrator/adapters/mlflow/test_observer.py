@@ -1,3 +1,4 @@
+import dataclasses
 import http.server
 import threading
 
@@ -104,6 +105,12 @@ def test_points_that_did_not_get_through_are_written_later(tale, config, tmp_pat
     assert record.lost is None
 
 
+def test_a_failure_of_our_own_is_told_and_does_not_reach_the_search(tale, config, tmp_path):
+    strange = dataclasses.replace(tale[0], run={"no": "seed"})
+    record = record_of((strange, *tale[1:]), config, tmp_path / "tale")
+    assert "KeyError: 'seed'" in record.lost
+
+
 def test_a_search_that_has_not_begun_leaves_no_trace(tmp_path):
     record = MlflowRecord(MlflowConfig(), directory=tmp_path)
     record.close()
@@ -117,9 +124,9 @@ def test_by_default_the_store_is_a_file_beside_the_searches(tmp_path):
     assert record.command == f"mlflow ui --backend-store-uri {record.tracking_uri}"
 
 
-def test_no_telemetry_leaves_the_machine(monkeypatch):
+def test_no_telemetry_leaves_the_machine(monkeypatch, store):
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
-    open_client("sqlite://")
+    open_client(store)
     from mlflow.telemetry.utils import is_telemetry_disabled
 
     assert is_telemetry_disabled()

@@ -53,7 +53,7 @@ def test_runs_nest_and_name_each_other_in_both_directions(tale, store, search_in
     assert {"events.jsonl", "population.parquet", "lineage.svg", "run.yaml"} <= files
 
 
-def test_both_ways_of_writing_leave_the_same_rows(
+def test_both_ways_of_writing_leave_the_same_rows(  # noqa: PLR0917 - fixtures
     tale, store, empty_store, search_in, tmp_path, held, monkeypatch
 ):
     directory = tmp_path / "tale"
@@ -96,7 +96,7 @@ def test_a_sync_of_a_part_is_completed_to_the_same_as_a_sync_of_the_whole(
     assert without_places(held(store, "parts")) == without_places(held(store, "whole"))
 
 
-def test_a_record_whose_server_was_killed_is_completed_without_doubled_points(
+def test_a_record_whose_server_was_killed_is_completed_without_doubled_points(  # noqa: PLR0917 - fixtures
     tale, server, store, search_in, tmp_path, held, monkeypatch
 ):
     directory = search_in(tmp_path / "tale", tale)
@@ -135,8 +135,10 @@ def test_two_writers_that_take_turns_double_nothing(tale, store, search_in, tmp_
     first, second = (Recorder(store, "tried", directory) for _ in range(2))
     for length in (5, 10, 15, len(tale)):
         for recorder in (first, second):
-            recorder.bring(record_of(directory, tale[:length]))
-    assert first.bring(record_of(directory, tale)).new_points == 0
+            with recorder.turn():
+                recorder.bring(record_of(directory, tale[:length]))
+    with first.turn():
+        assert first.bring(record_of(directory, tale)).new_points == 0
     histories = [row for run in held(store, "tried").values() for row in run["metrics"]]
     assert len(histories) == sum(
         len(point.metrics) + (point.generation is not None)
@@ -150,8 +152,12 @@ def test_a_writer_that_does_not_end_its_turn_is_told_of(tale, store, search_in, 
     directory = search_in(tmp_path / "tale", tale)
     waiting = Recorder(store, "tried", directory, patience_seconds=0.0)
     holder = Recorder(store, "tried", directory)
-    with holder._turns.taken(), pytest.raises(UserError, match="one process at a time"):
-        waiting.bring(record_of(directory, tale))
+    with (
+        holder.turn(),
+        pytest.raises(UserError, match="one process at a time"),
+        waiting.turn(),
+    ):
+        pass
 
 
 def test_a_run_that_was_made_twice_is_left_once(tale, store, search_in, tmp_path):
