@@ -23,12 +23,9 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="serve it on this machine and make it again as the search goes on, until Ctrl-C",
     )
-    parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="for --watch (default: a free one)"
-    )
+    parser.add_argument("--port", type=int, metavar="N", help="for --watch (default: a free one)")
     parser.add_argument(
         "--host",
-        default="127.0.0.1",
         metavar="ADDRESS",
         help="for --watch: the address to serve at (default: 127.0.0.1, this machine only)",
     )
@@ -39,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the report, or serve it."""
     # matplotlib and yaml: not for --help; the parser is what imports this module
     from orchestrator.cli import command_names  # noqa: PLC0415
+    from orchestrator.errors import UserError  # noqa: PLC0415
     from orchestrator.report.making import (  # noqa: PLC0415
         REPORT_NAME,
         subject_of,
@@ -52,11 +50,18 @@ def run(arguments: argparse.Namespace) -> int:
         serve(
             directory,
             commands=command_names(),
-            host=arguments.host,
-            port=arguments.port,
+            host=arguments.host or "127.0.0.1",
+            port=arguments.port or 0,
             output=arguments.output,
         )
         return 0
+    if arguments.port is not None or arguments.host is not None:
+        raise UserError(
+            where="masga report",
+            law="--port and --host say where --watch serves",
+            found="no --watch",
+            remedy="Add --watch, or leave them out.",
+        )
     target: Path = arguments.output or directory / REPORT_NAME
     subject = subject_of(directory, commands=command_names())
     write_report(subject, target)

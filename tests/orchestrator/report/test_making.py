@@ -100,6 +100,13 @@ def test_the_output_may_be_elsewhere(directory, quick, tmp_path_factory):
     assert target.read_text() == "<body>finished 7 3 None</body>"
 
 
+def test_where_to_serve_needs_something_to_serve(directory, capsys):
+    for where in (["--port", "0"], ["--host", "127.0.0.1"]):
+        assert cli.main(["report", str(directory), *where]) == 2
+        assert "Add --watch" in capsys.readouterr().err
+    assert not (directory / "report.html").exists()
+
+
 # --- watch ---
 
 
