@@ -92,6 +92,11 @@ class Reported:
     afresh, and the change of the loss on a probe batch."""
     utilities: dict[str, JSON] | None
     """Per-component proxies with standard errors, nats per token: heads, ffn, embedding."""
+    game: dict[str, JSON] | None = None
+    """The components' game at the price of the population: best reply, exploitability, left-out
+    components (see `orchestrator.component_game`); none: it was not played."""
+    domain_losses: tuple[float, ...] | None = None
+    """Nats per token on each source of the corpus; none: they were not told apart."""
     seconds: float = aside()
     """Wall time of the interval: training and evaluation."""
     adoption_seconds: float = aside()
@@ -115,7 +120,8 @@ class Scored:
     fitness: float | None
     """None: failed."""
     parts: dict[str, JSON]
-    """loss_present, loss_horizon, standard_error, cost_price (nats) and the estimator used."""
+    """The parts of fitness (nats; see `orchestrator.fitness`), the horizon's estimator, and whether
+    statistics of the game entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +135,18 @@ class GenerationClosed:
     tokens: int
     """Tokens trained by the whole search so far."""
     flops: float
+    price: float | None = None
+    """mu in the next generation, nats per token for one GFLOP per training token, where the
+    population's front sets it."""
+    price_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
     """A final state on the held-out split, which nothing was selected on."""
 
-    role: Literal["winner", "baseline"]
+    role: Literal["winner", "baseline", "replicate"]
+    """`replicate`: one training of a certification."""
     member: int
     generation: int
     digest: str
@@ -159,7 +170,38 @@ class SearchFinished:
     digest: str | None
 
 
-Event = SearchStarted | Ordered | Reported | Scored | GenerationClosed | Assessed | SearchFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificationStarted:
+    """A certification of a search, in a log of its own, and everything that decides it."""
+
+    search: dict[str, JSON]
+    """Name, seed, winner, its genome's digest, corpus, and whether the search had finished."""
+    plan: dict[str, JSON]
+    """Arms, replicates and tokens; see `orchestrator.certification.plan`."""
+    notes: tuple[str, ...]
+    """What was left out, and why."""
+    environment: dict[str, JSON] = aside()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificationFinished:
+    """Every training of a certification has ended."""
+
+    failures: int
+    """Trainings that diverged, or whose workers died again and again."""
+
+
+Event = (
+    SearchStarted
+    | Ordered
+    | Reported
+    | Scored
+    | GenerationClosed
+    | Assessed
+    | SearchFinished
+    | CertificationStarted
+    | CertificationFinished
+)
 
 KINDS: dict[str, type[Event]] = {
     "search_started": SearchStarted,
@@ -169,13 +211,15 @@ KINDS: dict[str, type[Event]] = {
     "generation_closed": GenerationClosed,
     "assessed": Assessed,
     "search_finished": SearchFinished,
+    "certification_started": CertificationStarted,
+    "certification_finished": CertificationFinished,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _ASIDE = {
     kind: frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
     for kind in KINDS.values()
 }
-_TUPLES = frozenset({"losses", "source"})
+_TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
 
 
 def encode(event: Event) -> tuple[str, dict[str, JSON], dict[str, JSON]]:

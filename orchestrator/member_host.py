@@ -15,10 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from orchestrator.component_game import game_of
 from orchestrator.errors import Clause, UserError
 from orchestrator.event_log import disk_full
 from orchestrator.events import Assessed, Reported, decode, encode
 from orchestrator.tasks import Assess, StateKey, Train
+from search_spaces.genome import Genome
 from search_spaces.gpt.cost import count_parameters
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
 from trainers.member import Member
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from orchestrator.component_game import ComponentGame
     from orchestrator.events import JSON
     from orchestrator.tasks import Task
     from trainers.data import Corpus
@@ -173,25 +176,27 @@ class MemberHost:
 
     def _adopt(self, task: Train) -> _Adopted:
         """Make the member that the task trains."""
-        genome = task.genome
+        genome, settings = task.genome, self._settings_of(task)
         if task.source is None:
             member = Member.create(
                 genome.architecture,
                 genome.protocol,
                 corpus=self._corpus,
-                settings=self._settings,
+                settings=settings,
                 member_seed=task.seed,
             )
             return _Adopted(member=member, origin="fresh", morph=None, flops=0.0)
+        own = task.source.member == task.member
         live = self._live.get(task.source)
-        if live is not None and task.source.member == task.member:
+        if own and live is not None and genome == Genome(live.model.architecture, live.protocol):
             del self._live[task.source]
             return _Adopted(member=live, origin="live", morph=None, flops=0.0)
         state, origin = self._obtain(task.source, task.before)
-        if task.source.member == task.member:  # goes on, only elsewhere
-            return _Adopted(member=self._revive(state), origin=origin, morph=None, flops=0.0)
+        if own and genome == Genome(state.architecture, state.protocol):  # goes on, only elsewhere
+            member = self._revive(state, settings)
+            return _Adopted(member=member, origin=origin, morph=None, flops=0.0)
         child, outcome = morph(state, genome.architecture, seed=task.seed)
-        member = self._revive(replace(child, protocol=genome.protocol))
+        member = self._revive(replace(child, protocol=genome.protocol), settings)
         account: dict[str, object] = {
             **outcome.to_json(),
             "fresh_optimizer_slots": list(member.fresh_slots),
@@ -203,7 +208,7 @@ class MemberHost:
                 "probe_loss_change": 0.0,
             }
             return _Adopted(member=member, origin=origin, morph=account, flops=0.0)
-        before = self._revive(state).evaluate("game", batches=1)
+        before = self._revive(state, settings).evaluate("game", batches=1)
         after = member.evaluate("game", batches=1)
         account |= {
             "probe_loss_before": before.nats_per_token,
@@ -213,8 +218,12 @@ class MemberHost:
         flops = before.flops + after.flops
         return _Adopted(member=member, origin=origin, morph=account, flops=flops)
 
-    def _revive(self, state: MemberState) -> Member:
-        return Member.from_state(state, corpus=self._corpus, settings=self._settings)
+    def _settings_of(self, task: Train) -> TrainerSettings:
+        seed = task.data_seed
+        return self._settings if seed is None else replace(self._settings, seed=seed)
+
+    def _revive(self, state: MemberState, settings: TrainerSettings) -> Member:
+        return Member.from_state(state, corpus=self._corpus, settings=settings)
 
     def _obtain(self, key: StateKey, before: Train | None) -> tuple[MemberState, Origin]:
         """Find a state where it is nearest; the caller may change what it gets."""
@@ -243,6 +252,8 @@ class MemberHost:
         member = self._adopt(task).member
         if member.train(task.tokens).failure is not None:
             raise damage  # it did not fail the first time: it is not the same interval
+        if task.price is not None:
+            member.play(price=task.price)  # the state names what its best reply did without
         state = member.state()
         self._exchange.publish(task.key, state_to_bytes(state))
         self._live[task.key] = member
@@ -255,6 +266,8 @@ class MemberHost:
         nats: float | None = None
         bits: float | None = None
         failure = interval.failure
+        game: ComponentGame | None = None
+        domains: tuple[float, ...] | None = None
         if failure is None:
             evaluation = member.evaluate("selection")
             flops += evaluation.flops
@@ -263,6 +276,18 @@ class MemberHost:
                 nats, bits = evaluation.nats_per_token, evaluation.bits_per_byte
             else:
                 failure = f"the selection loss became {evaluation.nats_per_token}"
+        if failure is None and task.price is not None:
+            try:
+                reply = member.play(price=task.price)
+            except ValueError as error:  # without a component the loss is not finite
+                failure, losses, nats, bits = f"its game has no value: {error}", (), None, None
+            else:
+                game = game_of(reply, price=task.price, margin=self._settings.game_margin)
+                flops += game.flops
+        if failure is None and self._settings.domain_batches > 0:
+            by_domain = member.evaluate_domains()
+            domains = tuple(e.nats_per_token for e in by_domain)
+            flops += sum(e.flops for e in by_domain)
         return Reported(
             member=task.member,
             generation=task.generation,
@@ -282,6 +307,8 @@ class MemberHost:
             failure=failure,
             morph=adopted.morph,
             utilities=_utilities(member.state()),
+            game=None if game is None else game.to_json(),
+            domain_losses=domains,
             seconds=0.0,
             adoption_seconds=0.0,
             cpu_seconds=0.0,
@@ -300,13 +327,16 @@ class MemberHost:
         self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
         self._live[task.key] = member
         newest = max(key.generation for key in self._live)
-        for key in [key for key in self._live if key.generation < newest - 1]:
+        outdated = [key for key in self._live if key.generation < newest - 1 and key != task.key]
+        for key in outdated:
             del self._live[key]
 
     def _assess(self, task: Assess) -> Assessed:
         started = time.perf_counter()
         state, _ = self._obtain(task.source, task.before)
-        evaluation = self._revive(state).evaluate("heldout", batches=self._settings.heldout_batches)
+        member = self._revive(state, self._settings)
+        evaluation = member.evaluate("heldout", batches=self._settings.heldout_batches)
+        self._live.pop(task.source, None)  # a final state: nothing goes on from it
         return Assessed(
             role=task.role,
             member=task.source.member,

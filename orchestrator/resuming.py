@@ -8,7 +8,13 @@ from pydantic import ValidationError
 
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, read_log
-from orchestrator.events import Assessed, Reported, SearchFinished, SearchStarted
+from orchestrator.events import (
+    Assessed,
+    CertificationStarted,
+    Reported,
+    SearchFinished,
+    SearchStarted,
+)
 from orchestrator.mistakes import gathered
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import RESOLVED, read_resolved
@@ -20,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from orchestrator.events import Event
-    from orchestrator.search import Search
+    from orchestrator.conductor import Conductor
+    from orchestrator.events import JSON, Event
     from orchestrator.tasks import Task
 
 
@@ -72,6 +78,13 @@ def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
     """
     path = directory / LOG_NAME
     started = events[0] if events else None
+    if isinstance(started, CertificationStarted):
+        raise UserError(
+            where=str(path),
+            law="a search's log begins with its start",
+            found="the log of a certification",
+            remedy=f"Give the search, {directory.parent}; 'masga certify' goes on with this one.",
+        )
     if not isinstance(started, SearchStarted):
         raise UserError(
             where=str(path),
@@ -87,29 +100,34 @@ def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
         raise gathered(user_errors(error, run_file)) from None
 
 
-def require_same_text(logged: Event, now: SearchStarted, path: Path) -> None:
+def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> None:
     """Check that the corpus is still the one that the search began with.
+
+    Args:
+        logged: The search's start.
+        corpus: What the run file's sources are now (`setting.corpus_json`).
+        path: Of the log.
 
     Raises:
         UserError: It is another one.
     """
     assert isinstance(logged, SearchStarted)
-    if logged.corpus["digest"] != now.corpus["digest"]:
+    if logged.corpus["digest"] != corpus["digest"]:
         raise UserError(
             where=f"{path}: corpus",
             law=f"a search goes on with the text it began with, {logged.corpus['digest']}",
-            found=f"other text, {now.corpus['digest']}",
+            found=f"other text, {corpus['digest']}",
             remedy="Put the files of its sources back as they were, or start a new search.",
         )
 
 
-def open_tasks(search: Search, events: Sequence[Event]) -> tuple[Task, ...]:
-    """Begin a search, meet the reports of its log again, and return the tasks that are open."""
-    tasks = {_name(task): task for task in search.begin()}
+def open_tasks(conductor: Conductor, events: Sequence[Event]) -> tuple[Task, ...]:
+    """Begin again, meet the reports of the log again, and return the tasks that are open."""
+    tasks = {_name(task): task for task in conductor.begin()}
     for event in events:
         if isinstance(event, Reported | Assessed):
             tasks.pop(_answered(event), None)
-            tasks |= {_name(task): task for task in search.receive(event)}
+            tasks |= {_name(task): task for task in conductor.receive(event)}
     return tuple(tasks.values())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from orchestrator.fitness import FitnessRule
     from orchestrator.proposers import WeightedProposers
+    from orchestrator.schedule import Schedule
     from orchestrator.selection import SelectionPolicy
     from search_spaces.genome import Genome
     from search_spaces.space import Space
@@ -45,6 +46,8 @@ class Rules:
     proposers: WeightedProposers | None
     """None: a population of one, in which nobody can be replaced."""
     fitness: FitnessRule
+    schedule: Schedule | None = None
+    """What the one member is, in place of a policy and proposers; none: a search."""
 
     def free_genes(self, generation: int) -> frozenset[str]:
         """Return the genes that children born into a generation may change."""

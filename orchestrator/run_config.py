@@ -182,6 +182,30 @@ class BudgetConfig(_Section):
     flops: Annotated[Amount, Field(gt=0)] | None = None
 
 
+class StretchConfig(_Section):
+    """Consecutive intervals of one member with one genome."""
+
+    intervals: Annotated[int, Field(ge=1)]
+    genome: dict[str, JSON]
+    """Every gene: {architecture: {...}, protocol: {...}}."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    """Draws the first stretch's weights, or the new parts of the morph into a later one."""
+
+
+class ScheduleConfig(_Section):
+    """What one member is, stretch by stretch, in place of a search; see `masga export`."""
+
+    horizon_tokens: Annotated[Count, Field(ge=1)]
+    """Tokens of a whole training: the unit of the genomes' schedules."""
+    stretches: tuple[StretchConfig, ...] = Field(min_length=1, strict=False)
+    """In their order; a change of architecture carries the weights over."""
+
+    @property
+    def intervals(self) -> int:
+        """Intervals of all stretches together."""
+        return sum(stretch.intervals for stretch in self.stretches)
+
+
 class StopConfig(_Section):
     """Reasons to end before the budget; null: none."""
 
@@ -242,15 +266,39 @@ class FreezeConfig(_Section):
     """Protocol genes do not change before this share."""
 
 
+class GameConfig(_Section):
+    """The components' game: what is measured after an interval, and which terms enter fitness."""
+
+    best_reply: bool = True
+    """Judge members by loss and cost without the components that would leave at the price."""
+    evaluations: Annotated[int, Field(ge=4)] = 12
+    """Most small forward passes that a best reply is sought with after each interval."""
+    sequences: Annotated[int, Field(ge=2)] = 8
+    """Sequences of the game split in each of them."""
+    margin: Annotated[float, Field(ge=0)] = 2.0
+    """Standard errors by which a component's leaving must pay."""
+    remaining_improvement: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the fall of the loss that is still to come."""
+    nash_average: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the Nash average over the corpus's sources less their plain mean."""
+    guard_rail: bool = True
+    """Correct the loss by statistics of the game, only while they predict finished lineages."""
+
+
 class FitnessConfig(_Section):
     """What a member is judged by; further keys are the estimator's own parameters."""
 
     model_config = ConfigDict(extra="allow")
 
     horizon: str = "present"
-    """How the loss at the end of the budget is estimated from the present."""
-    nats_per_gflop: Annotated[float, Field(ge=0)] = 0.0
-    """Price of cost: nats for each GFLOP that a training token takes."""
+    """How the loss at the end of the budget is estimated: present, power_law (the member's own
+    curve), annealing (all curves together with their learning-rate schedules), or
+    package.module:Class."""
+    nats_per_gflop: Annotated[float, Field(ge=0)] | Literal["front"] = 0.0
+    """Price of cost: nats for each GFLOP that a training token takes; `front`: what the population
+    itself shows, the slope of its (cost, loss) front."""
+    game: GameConfig | None = None
+    """The components' game; null: it is not played."""
 
     @property
     def parameters(self) -> dict[str, JSON]:
@@ -308,6 +356,8 @@ class MlflowConfig(_Section):
     """Null: the file `mlflow.db` in the output directory."""
     experiment: str | None = None
     """Null: `masga`."""
+    register_model: Annotated[str, Field(pattern=r"^[^/:%\"']{1,200}$")] | None = None
+    """Registered model that the winner's weights become a version of; null: none."""
 
 
 class RunConfig(_Section):
@@ -323,6 +373,8 @@ class RunConfig(_Section):
     space: SpaceConfig = SpaceConfig()
     population: PopulationConfig = PopulationConfig()
     budget: BudgetConfig
+    schedule: ScheduleConfig | None = None
+    """Train one member by it; null: search."""
     stop: StopConfig = StopConfig()
     selection: SelectionConfig = SelectionConfig()
     proposers: tuple[ProposerConfig, ...] = Field(
@@ -345,8 +397,12 @@ class RunConfig(_Section):
         return self
 
     def deciding(self) -> dict[str, JSON]:
-        """Return what decides the search: all keys but those of `beside`, as JSON."""
-        return self.model_dump(mode="json", exclude=set(BESIDE))
+        """Return what decides the search: all keys but those of `beside`, as JSON.
+
+        A search has no schedule, and does not say so: its log is what it was before there were any.
+        """
+        unsaid = set() if self.schedule is not None else {"schedule"}
+        return self.model_dump(mode="json", exclude={*BESIDE, *unsaid})
 
     def beside(self) -> dict[str, JSON]:
         """Return what a synchronous search on CPU does not depend on: places and resources."""

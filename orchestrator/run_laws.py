@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
     """Return every law between keys that the run file breaks."""
-    return (*_corpus(run), *_population(run), *_budget(run), *_training(run), *_freeze(run))
+    return (
+        *_corpus(run),
+        *_population(run),
+        *_budget(run),
+        *_schedule(run),
+        *_training(run),
+        *_freeze(run),
+        *_game(run),
+    )
 
 
 def _corpus(run: RunConfig) -> Iterator[Mistake]:
@@ -92,6 +100,29 @@ def _budget(run: RunConfig) -> Iterator[Mistake]:
         )
 
 
+def _schedule(run: RunConfig) -> Iterator[Mistake]:
+    if run.schedule is None:
+        return
+    members, interval = run.population.members, run.population.interval_tokens
+    if members != 1:
+        yield Mistake(
+            key=("population", "members"),
+            law="a `schedule` trains one member",
+            found=f"{members}",
+            remedy="Write members: 1 and proposers: [], or delete the schedule to search.",
+        )
+    intervals = run.schedule.intervals
+    if run.budget.tokens != intervals * interval:
+        found = "a budget in FLOPs" if run.budget.tokens is None else f"{run.budget.tokens}"
+        yield Mistake(
+            key=("budget",),
+            law="the budget is what the schedule trains: "
+            f"{intervals} intervals x {interval} = {intervals * interval} tokens",
+            found=found,
+            remedy=f"Write budget: {{tokens: {intervals * interval}}}.",
+        )
+
+
 def _training(run: RunConfig) -> Iterator[Mistake]:
     training, context = run.training, run.corpus.context_length
     micro = training.micro_batch_tokens
@@ -129,4 +160,37 @@ def _freeze(run: RunConfig) -> Iterator[Mistake]:
             found=f"protocol_before: {freeze.protocol_before}, "
             f"architecture_after: {freeze.architecture_after}",
             remedy="Lower protocol_before, or raise architecture_after.",
+        )
+
+
+def _game(run: RunConfig) -> Iterator[Mistake]:
+    game = run.fitness.game
+    needs_utilities = {
+        "fitness.game": game is not None,
+        "the gene payoff_sharing": run.space.genes.get("payoff_sharing", 0) not in (0, 0.0),
+        "proposer: replicator": any(p.proposer == "replicator" for p in run.proposers),
+    }
+    for name, asked in needs_utilities.items():
+        if asked and run.training.utility_every == 0:
+            yield Mistake(
+                key=("training", "utility_every"),
+                law=f"`{name}` needs measured utilities: utility_every >= 1",
+                found="0",
+                remedy="Delete it (8 steps are the default), or write another number.",
+            )
+    for at, proposer in enumerate(run.proposers):
+        if proposer.proposer == "best_reply" and game is None:
+            yield Mistake(
+                key=("proposers", at, "proposer"),
+                law="`best_reply` needs the components' game to be played",
+                found="no fitness.game",
+                remedy="Write fitness: {nats_per_gflop: front, game: {}}, with best_reply: false "
+                "in it to leave fitness as it is.",
+            )
+    if game is not None and game.nash_average > 0 and len(run.corpus.sources) < 2:
+        yield Mistake(
+            key=("fitness", "game", "nash_average"),
+            law="a Nash average is over the sources of the corpus, 2 or more",
+            found=f"{len(run.corpus.sources)}",
+            remedy="Delete it, or add a source.",
         )

@@ -7,8 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.randomness import generator
+
 if TYPE_CHECKING:
-    from orchestrator.events import Ledger
+    from orchestrator.events import Ledger, Ordered
     from search_spaces.genome import Genome
 
 
@@ -37,8 +39,12 @@ class Train:
     """Spent along the lineage before this interval."""
     seed: int
     """Draws fresh weights and the new parts of a morph."""
+    price: float | None = None
+    """mu at which the components' best reply is sought afterwards; none: no game is played."""
     before: Train | None = None
     """The task that made `source`, to be done again where its checkpoint cannot be read."""
+    data_seed: int | None = None
+    """Keys the order of its data and its dropout masks; none: the run's seed does, as for all."""
 
     @property
     def key(self) -> StateKey:
@@ -55,7 +61,10 @@ class Train:
             self.tokens,
             self.ledger.tokens,
             self.seed,
+            *(() if self.price is None else (self.price,)),
         ]
+        if self.data_seed is not None:
+            parts.append(self.data_seed)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -63,7 +72,7 @@ class Train:
 class Assess:
     """Evaluate a state on the held-out split."""
 
-    role: Literal["winner", "baseline"]
+    role: Literal["winner", "baseline", "replicate"]
     source: StateKey
     genome: Genome
     before: Train | None = None
@@ -76,3 +85,9 @@ class Assess:
 
 
 Task = Train | Assess
+
+
+def task_seed(seed: int, order: Ordered) -> int:
+    """Draw the seed of a task's fresh weights, keyed by its place in the search."""
+    draw = generator(seed, "weights", order.generation, order.member)
+    return int(draw.integers(0, 2**63))

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.events import Assessed, Ledger, Ordered, Reported, SearchFinished
-from orchestrator.randomness import generator
-from orchestrator.tasks import Assess, StateKey, Train
+from orchestrator.tasks import Assess, StateKey, Train, task_seed
 from search_spaces.genome import genome_to_json
 from search_spaces.gpt.batches import scalar
 from search_spaces.gpt.cost import count_parameters
@@ -131,7 +130,7 @@ class Verdict:
             source=None if source is None else StateKey(*source),
             tokens=order.tokens,
             ledger=ledger,
-            seed=int(generator(rules.seed, "weights", generation, member).integers(0, 2**63)),
+            seed=task_seed(rules.seed, order),
             before=None if self._open is None else replace(self._open, before=None),
         )
         return self._open

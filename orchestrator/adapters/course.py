@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -14,28 +15,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from orchestrator.conductor import Conductor
     from orchestrator.errors import UserError
-    from orchestrator.search import Search
     from orchestrator.tasks import Task
 
 
 class Course:
-    """Drives one `Search` through a mailbox.
+    """Drives one conductor through a mailbox.
 
     An error in a decision (a full disk, say) is kept for the driver, and the workers are let go:
     nothing can be raised through Tune's loop without losing its cause.
 
     Args:
-        search: What decides.
+        conductor: What decides.
         mailbox: Handle of the mailbox actor.
         checkpoints: Directory of the checkpoints.
-        keep_generations: Generations of checkpoints to keep behind the newest.
+        keep_generations: Generations of checkpoints to keep behind the newest; none: only what is
+            needed.
     """
 
     def __init__(
-        self, *, search: Search, mailbox: Any, checkpoints: Path, keep_generations: int
+        self,
+        *,
+        conductor: Conductor,
+        mailbox: Any,
+        checkpoints: Path,
+        keep_generations: int | None,
     ) -> None:
-        self._search = search
+        self._conductor = conductor
         self._mailbox = mailbox
         self._checkpoints = checkpoints
         self._keep = keep_generations
@@ -52,10 +59,10 @@ class Course:
             for kind, lasting, beside in reports:
                 report = decode(kind, lasting, beside)
                 assert isinstance(report, Reported | Assessed)
-                tasks = self._search.receive(report)
+                tasks = self._conductor.receive(report)
                 if tasks:
                     self.post(tasks)
-            if self._search.finished:
+            if self._conductor.finished:
                 ray.get(self._mailbox.close.remote())
         except Exception as fault:  # noqa: BLE001 - raised again by the driver
             self._end(fault)
@@ -70,16 +77,18 @@ class Course:
 
     def post(self, tasks: Iterable[Task]) -> None:
         """Hand out the costliest tasks first, so that no worker starts a long one last."""
-        needed = self._search.needed_states()
+        needed = self._conductor.needed_states()
         ordered = sorted(tasks, key=_cost, reverse=True)
         ray.get(self._mailbox.post.remote(ordered, needed))
         self._prune(needed)
-        if self._search.finished:
+        if self._conductor.finished:
             ray.get(self._mailbox.close.remote())
 
     def _prune(self, needed: frozenset[StateKey]) -> None:
         """Delete checkpoints that no living member or open order needs, older ones than kept."""
-        oldest = min((key.generation for key in needed), default=0) + 1 - self._keep
+        oldest = math.inf
+        if self._keep is not None:
+            oldest = min((key.generation for key in needed), default=0) + 1 - self._keep
         names = {str(key) for key in needed}
         for directory in self._checkpoints.iterdir():
             generation = int(directory.name[1:6]) if directory.name[1:6].isdigit() else None

@@ -1,6 +1,6 @@
 """Exports: what a search found, as other programs read it. One file a format, one line here."""
 
-from orchestrator.export import hugging_face, litgpt, script, torchtitan
+from orchestrator.export import hugging_face, litgpt, script, torchtitan, yaml_schedule
 from orchestrator.export.formats import Format
 
 FORMATS: dict[str, Format] = {
@@ -27,6 +27,12 @@ FORMATS: dict[str, Format] = {
         suffix="",
         write=torchtitan.write,
         use=torchtitan.use,
+    ),
+    "yaml": Format(
+        what="a run file that trains the member alone, by the whole schedule of its ancestors",
+        suffix=".yaml",
+        write=yaml_schedule.write,
+        use=yaml_schedule.use,
     ),
 }
 """By the name that users give."""

@@ -73,6 +73,8 @@ def changed_genes(
 def explained(step: Step) -> str:
     """Say what began the stretch, in one line."""
     match step.decision:
+        case "replace" if step.donor == step.member:
+            begun = f"went on, genome by {step.proposer}"
         case "replace":
             begun = f"adopted member {step.donor}, genome by {step.proposer}"
         case "restart":

@@ -103,7 +103,7 @@ def test_what_is_right_would_be_launched(run_file, tmp_path):
         ({"corpus": {"sources": ["wiki_vitel"]}}, "corpus.sources[0]", "wiki_vital", "Take one"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line_law_and_remedy(  # noqa: PLR0917 - parameters of one table
+def test_a_mistake_is_told_with_its_line_law_and_remedy(
     told, tmp_path, changes, where, law, remedy
 ):
     error = told(**changes)
@@ -216,7 +216,7 @@ def test_a_full_disk_while_the_corpus_is_prepared(told, small_disk, monkeypatch)
 def test_a_full_disk_at_the_first_line_of_the_log(run_file, small_disk, capsys, monkeypatch):
     output = small_disk / "out"
     monkeypatch.setattr(driver, "ray_cluster", full_at_once(small_disk))
-    monkeypatch.setattr(driver, "_count_workers", lambda config: 1)
+    monkeypatch.setattr(driver, "count_workers", lambda resources, most: 1)
     assert cli.main(["search", str(run_file()), "--output", str(output)]) == 2
     error = capsys.readouterr().err
     assert "the disk must have room" in error

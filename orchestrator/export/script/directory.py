@@ -65,8 +65,8 @@ def course_of(subject: Subject) -> tuple[Course, TrainerSettings]:
 
     First weights are those of the member that the lineage began with.
     """
-    from orchestrator.search import task_seed  # noqa: PLC0415 - torch: seconds
     from orchestrator.setting import trainer_settings  # noqa: PLC0415
+    from orchestrator.tasks import task_seed  # noqa: PLC0415 - numpy
     from trainers.seeds import seed_for  # noqa: PLC0415
 
     run = subject.run

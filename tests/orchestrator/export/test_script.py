@@ -15,7 +15,7 @@ from orchestrator.export.script.directory import PIECES, _piece, course_of, scri
 from orchestrator.export.script.facts import FACTS, GENES, facts_of, unexpressed
 from orchestrator.export.script.template import resolved, words
 from orchestrator.export.subject import find_subject
-from orchestrator.search import task_seed
+from orchestrator.tasks import task_seed
 from search_spaces.genome import Genome
 from search_spaces.gpt.protocol import Protocol
 from trainers.member import Member
