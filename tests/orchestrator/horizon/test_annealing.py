@@ -160,9 +160,9 @@ def test_leaky_sum_equals_the_recursion():
 
 def test_what_annealing_gains_does_not_hang_on_how_much_the_others_anneal():
     """Members that will keep their rate beside those that will not: the prior's unit is its own."""
-    annealers, _ = histories(0.2, [cosine(), constant_then_drop(600)], [2.0, 2.1])
-    keepers, _ = histories(0.2, [np.ones(STEPS)] * 4, [2.0, 2.05, 2.1, 2.15], seed=1)
+    annealers, _ = histories(0.1, [cosine(), constant_then_drop(600)], [2.0, 2.1])
+    keepers, _ = histories(0.1, [np.ones(STEPS)] * 4, [2.0, 2.05, 2.1, 2.15], seed=1)
     alone = losses(Annealing().estimate(annealers, horizon_tokens=STEPS))
     beside = losses(Annealing().estimate([*annealers, *keepers], horizon_tokens=STEPS))
-    assert beside[:2] == pytest.approx(alone, abs=0.05)
+    assert beside[:2] == pytest.approx(alone, abs=0.15)
     assert (beside < [h.losses[-1] for h in (*annealers, *keepers)]).all()
