@@ -40,7 +40,7 @@ class Annealing:
     amplitude_spread: float = 0.3
     """Prior standard deviation of a member's amplitude relative to the shared one; 0: one shape
     for all."""
-    annealing_gain: float = 0.2
+    annealing_gain: float = 0.3
     """Prior mean of what annealing from the peak to zero gains, in units of the shared amplitude;
     it speaks while no member has annealed yet."""
     annealing_gain_spread: float = 0.2
