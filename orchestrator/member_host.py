@@ -284,10 +284,10 @@ class MemberHost:
             else:
                 game = game_of(reply, price=task.price, margin=self._settings.game_margin)
                 flops += game.flops
-        if failure is None and self._settings.domain_batches > 0:
-            by_domain = member.evaluate_domains()
-            domains = tuple(e.nats_per_token for e in by_domain)
-            flops += sum(e.flops for e in by_domain)
+                if self._settings.domain_batches > 0:
+                    by_domain = member.evaluate_domains()
+                    domains = tuple(e.nats_per_token for e in by_domain)
+                    flops += sum(e.flops for e in by_domain)
         return Reported(
             member=task.member,
             generation=task.generation,
