@@ -53,7 +53,7 @@ def test_runs_nest_and_name_each_other_in_both_directions(tale, store, search_in
     assert {"events.jsonl", "population.parquet", "lineage.svg", "run.yaml"} <= files
 
 
-def test_both_ways_of_writing_leave_the_same_rows(  # noqa: PLR0917 - fixtures
+def test_both_ways_of_writing_leave_the_same_rows(
     tale, store, empty_store, search_in, tmp_path, held, monkeypatch
 ):
     directory = tmp_path / "tale"
@@ -96,7 +96,7 @@ def test_a_sync_of_a_part_is_completed_to_the_same_as_a_sync_of_the_whole(
     assert without_places(held(store, "parts")) == without_places(held(store, "whole"))
 
 
-def test_a_record_whose_server_was_killed_is_completed_without_doubled_points(  # noqa: PLR0917 - fixtures
+def test_a_record_whose_server_was_killed_is_completed_without_doubled_points(
     tale, server, store, search_in, tmp_path, held, monkeypatch
 ):
     directory = search_in(tmp_path / "tale", tale)
