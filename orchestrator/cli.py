@@ -6,7 +6,21 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.commands import certify, doctor, export, laws, resume, schema, search
+from orchestrator.commands import (
+    analyze,
+    certify,
+    compare,
+    doctor,
+    export,
+    jobs,
+    laws,
+    report,
+    resume,
+    schema,
+    search,
+    submit,
+    sync,
+)
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED, interrupted_by_ending_signals
 
@@ -38,9 +52,30 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (search, resume, export, certify, laws, doctor, schema):
+    for command in (
+        search,
+        resume,
+        report,
+        compare,
+        analyze,
+        export,
+        certify,
+        sync,
+        submit,
+        jobs,
+        laws,
+        doctor,
+        schema,
+    ):
         command.add(commands)
     return top
+
+
+def command_names() -> frozenset[str]:
+    """Return the names of all subcommands."""
+    actions = parser()._actions  # noqa: SLF001 - argparse tells its subcommands nowhere else
+    (subparsers,) = (a for a in actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
+    return frozenset(subparsers.choices)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

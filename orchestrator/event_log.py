@@ -15,6 +15,8 @@ import os
 import zlib
 from typing import TYPE_CHECKING, Self
 
+from pydantic_core import from_json
+
 from orchestrator.errors import UserError
 from orchestrator.events import decode, encode
 
@@ -23,9 +25,23 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from orchestrator.events import Event
+    from orchestrator.events import JSON, Event
 
 LOG_NAME = "events.jsonl"
+
+
+class DamagedLogError(UserError):
+    """A line before the end of a log is not what was written; `whole` is what stands before it."""
+
+    def __init__(
+        self, *, where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
+    ) -> None:
+        super().__init__(where=where, law=law, found=found, remedy=remedy)
+        self.whole = whole
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the parts across processes: exceptions are rebuilt from positional arguments."""
+        return _rebuild, (self.where, self.law, self.found, self.remedy, self.whole)
 
 
 def to_line(event: Event, *, number: int, previous_sum: int) -> tuple[bytes, int]:
@@ -47,7 +63,8 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
         The events, the checksum of the last one, and the length in bytes of the whole part.
 
     Raises:
-        UserError: No such file, or a line before the end that is not what was written.
+        UserError: No such file.
+        DamagedLogError: A line before the end is not what was written.
     """
     try:
         content = path.read_bytes()
@@ -70,22 +87,49 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
         body = line[:split] + b"}"
         expected = zlib.crc32(body, checksum)
         if split < 0 or line[split:] != f',"sum":"{expected:08x}"}}'.encode():
-            raise _damaged(path, len(events), "a checksum that does not fit")
+            raise _damaged(path, events, "a checksum that does not fit")
         try:
-            record = json.loads(body)
+            record = _parsed(body)
             if record["n"] != len(events):
-                raise _damaged(path, len(events), f"number {record['n']}")
+                raise _damaged(path, events, f"number {record['n']}")
             events.append(decode(record["event"], record["data"], record["aside"]))
         except (KeyError, ValueError, TypeError) as error:
             if isinstance(error, UserError):
                 raise
-            raise _damaged(path, len(events), str(error)) from error
+            raise _damaged(path, events, str(error)) from error
         checksum, offset = expected, end + 1
     return events, checksum, offset
 
 
-def _damaged(path: Path, number: int, found: str) -> UserError:
-    return UserError(
+def _parsed(body: bytes) -> JSON:
+    """Return the JSON of a line, three times as fast as `json` reads it.
+
+    Half a surrogate pair, as names of files that are no text have it, is for `json` alone.
+    """
+    try:
+        return from_json(body)
+    except ValueError:
+        return json.loads(body)
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds this log open to write it: its search is running."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLogError:
+    number = len(whole)
+    return DamagedLogError(
         where=f"{path}, line {number + 1}",
         law="every line continues the checksum of the line before it",
         found=found,
@@ -93,7 +137,14 @@ def _damaged(path: Path, number: int, found: str) -> UserError:
             "The log was altered or damaged. Restore it from a copy, or cut it before this line: "
             f"'head -n {number}' keeps what is whole, and 'masga resume' goes on from there."
         ),
+        whole=tuple(whole),
     )
+
+
+def _rebuild(
+    where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
+) -> DamagedLogError:
+    return DamagedLogError(where=where, law=law, found=found, remedy=remedy, whole=whole)
 
 
 class EventLog:

@@ -92,6 +92,11 @@ class Reported:
     afresh, and the change of the loss on a probe batch."""
     utilities: dict[str, JSON] | None
     """Per-component proxies with standard errors, nats per token: heads, ffn, embedding."""
+    game: dict[str, JSON] | None = None
+    """The components' game at the price of the population: best reply, exploitability, left-out
+    components (see `orchestrator.component_game`); none: it was not played."""
+    domain_losses: tuple[float, ...] | None = None
+    """Nats per token on each source of the corpus; none: they were not told apart."""
     seconds: float = aside()
     """Wall time of the interval: training and evaluation."""
     adoption_seconds: float = aside()
@@ -115,7 +120,8 @@ class Scored:
     fitness: float | None
     """None: failed."""
     parts: dict[str, JSON]
-    """loss_present, loss_horizon, standard_error, cost_price (nats) and the estimator used."""
+    """The parts of fitness (nats; see `orchestrator.fitness`), the horizon's estimator, and whether
+    statistics of the game entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +135,10 @@ class GenerationClosed:
     tokens: int
     """Tokens trained by the whole search so far."""
     flops: float
+    price: float | None = None
+    """mu in the next generation, nats per token for one GFLOP per training token, where the
+    population's front sets it."""
+    price_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +219,7 @@ _ASIDE = {
     kind: frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
     for kind in KINDS.values()
 }
-_TUPLES = frozenset({"losses", "notes", "source"})
+_TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
 
 
 def encode(event: Event) -> tuple[str, dict[str, JSON], dict[str, JSON]]:

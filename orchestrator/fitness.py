@@ -1,4 +1,8 @@
-"""Fitness: minus the loss at the horizon, minus the price of what the model costs, in nats."""
+"""Fitness: minus the loss at the horizon, the price of what the model costs, and the game's terms.
+
+With the game, F = Phi at the member's best reply (DESIGN 4.10): the loss and the cost are those of
+the components that would stay. It equals the plain fitness where no move pays.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,22 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.horizon import HorizonEstimator, PresentLoss, present_loss
+import numpy as np
+
+from orchestrator.horizon import History, HorizonEstimator, PresentLoss, present_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
+    from orchestrator.game_terms import GameEvidence, GameTerms
+    from orchestrator.horizon import HorizonEstimate
+
 SUMMANDS = ("loss_present", "horizon_correction", "cost_price")
-"""Parts whose sum is minus the fitness; `standard_error` stands beside them and is not summed."""
+"""Parts of every fitness; `standard_error` stands beside them and is not summed."""
+TERMS = ("best_reply", "remaining_improvement", "nash_average", "guard_rail")
+"""Parts that the game adds where the run file asks for it (see `orchestrator.game_terms`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,25 +33,29 @@ class Fitness:
     """A member's fitness with the parts that explain it. Higher is better."""
 
     value: float
-    """Minus the sum of the parts in `SUMMANDS`, nats per token."""
+    """Minus the sum of all parts but `standard_error`, nats per token."""
     parts: tuple[tuple[str, float], ...]
     """(name, nats per token), always: loss_present (mean of the selection batches),
     horizon_correction (loss at the horizon less the present one), cost_price, standard_error (of
-    the loss at the horizon)."""
+    the loss at the horizon); and the game's terms where it is played."""
     horizon: str
     """Estimator that gave the correction."""
     horizon_reason: str = ""
     """Why it is not the one asked for; empty if it is."""
+    guard_rail: str = ""
+    """Whether statistics of the game entered, and why; empty where they were not asked for."""
 
     def __post_init__(self) -> None:
         names = dict(self.parts)
         if missing := {*SUMMANDS, "standard_error"} - names.keys():
             raise ValueError(f"Fitness carries all its parts, but {sorted(missing)} are missing.")
-        total = -sum(names[name] for name in SUMMANDS)
+        if unknown := names.keys() - {*SUMMANDS, *TERMS, "standard_error"}:
+            raise ValueError(f"Parts are known by name, but got {sorted(unknown)}.")
+        total = -sum(nats for name, nats in self.parts if name != "standard_error")
         if not math.isclose(self.value, total, rel_tol=1e-9, abs_tol=1e-9):
             raise ValueError(
-                f"Fitness is minus the sum of {', '.join(SUMMANDS)}, but value={self.value} and "
-                f"the parts give {total}."
+                f"Fitness is minus the sum of its parts but the standard error, but "
+                f"value={self.value} and the parts give {total}."
             )
 
     def part(self, name: str) -> float:
@@ -46,12 +63,13 @@ class Fitness:
         return dict(self.parts)[name]
 
     def to_json(self) -> dict[str, float | str | dict[str, float]]:
-        """Return the fitness as JSON: value, parts, horizon and its reason."""
+        """Return the fitness as JSON: value, parts, horizon and its reason, the guard rail's."""
         return {
             "value": self.value,
             "parts": dict(self.parts),
             "horizon": self.horizon,
             "horizon_reason": self.horizon_reason,
+            **({"guard_rail": self.guard_rail} if self.guard_rail else {}),
         }
 
 
@@ -63,6 +81,41 @@ class Unfit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a member stands at the end of an interval: what its fitness is made of."""
+
+    batch_losses: tuple[float, ...]
+    """Loss of each selection batch, nats per token."""
+    curve: tuple[tuple[int, float], ...]
+    """(tokens, loss in nats per token) after each interval, through the ancestors, now included;
+    tokens ascend."""
+    flops_per_token: float
+    """Training FLOPs of the member's architecture for one token."""
+    learning_rates: NDArray[np.float64] | None = None  # (g,)
+    """Along the whole budget, see `History.learning_rates`; None: not known."""
+    evidence: GameEvidence | None = None
+    """What is known of the member's game; needed where it is played."""
+
+    def unfit(self) -> Unfit | None:
+        """Return why there can be no fitness; None if there can."""
+        if not self.batch_losses:
+            return Unfit(reason="no evaluation batch has a loss")
+        if not all(math.isfinite(loss) for loss in self.batch_losses):
+            return Unfit(reason="the evaluation loss is not finite")
+        return None
+
+    def history(self) -> History:
+        """Return what horizon estimators are told."""
+        points = np.array(self.curve, dtype=np.float64).reshape(-1, 2)
+        return History(
+            tokens=points[:, 0],
+            losses=points[:, 1],
+            learning_rates=self.learning_rates,
+            batch_losses=self.batch_losses,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitnessRule:
     """How losses and costs become fitness; the run file's `fitness` section."""
 
@@ -70,6 +123,10 @@ class FitnessRule:
     """Estimator of the loss at the horizon."""
     nats_per_gflop_per_token: float = 0.0
     """Price mu: nats per token that one more GFLOP per trained token must earn."""
+    price_of_front: bool = False
+    """The population's front sets the price instead (see `orchestrator.pricing`)."""
+    game: GameTerms | None = None
+    """What of the components' game enters; none: it is not played."""
 
     def __post_init__(self) -> None:
         price = self.nats_per_gflop_per_token
@@ -81,40 +138,55 @@ class FitnessRule:
 
     def score(
         self,
+        standings: Sequence[Standing],
         *,
-        batch_losses: Sequence[float],
-        curve: Sequence[tuple[int, float]],
+        others: Sequence[Standing] = (),
         horizon_tokens: int,
-        flops_per_token: float,
-    ) -> Fitness | Unfit:
-        """Return the fitness of one member at the end of an interval.
+        price: float | None = None,
+    ) -> tuple[Fitness | Unfit, ...]:
+        """Return the fitness of members that have finished an interval; they are scored together.
 
         Args:
-            batch_losses: Loss of each selection batch, nats per token.
-            curve: (tokens, loss in nats per token) after each interval, through the ancestors, now
-                included; tokens ascend.
-            horizon_tokens: Tokens at the end of the member's budget.
-            flops_per_token: Training FLOPs of the member's architecture for one token.
+            standings: Theirs.
+            others: Of the members that are still training (an asynchronous population): estimators
+                learn from them, they are not scored.
+            horizon_tokens: Tokens at the end of a member's budget.
+            price: mu where the front sets it; the rule's own by default.
 
         Returns:
-            The fitness, or `Unfit` if a loss is missing or not finite.
+            One a standing: the fitness, or `Unfit` if a loss is missing or not finite.
         """
-        if not batch_losses:
-            return Unfit(reason="no evaluation batch has a loss")
-        if not all(math.isfinite(loss) for loss in batch_losses):
-            return Unfit(reason="the evaluation loss is not finite")
-        present, _ = present_loss(batch_losses)
-        estimate = self.horizon.estimate(curve, batch_losses, horizon_tokens=horizon_tokens)
-        parts = (
+        mu = self.nats_per_gflop_per_token if price is None else price
+        refused = [standing.unfit() for standing in standings]
+        fit = [s for s, unfit in zip(standings, refused, strict=True) if unfit is None]
+        told = [s.history() for s in (*fit, *(o for o in others if o.unfit() is None))]
+        estimates = iter(self.horizon.estimate(told, horizon_tokens=horizon_tokens) if told else ())
+        return tuple(
+            self._one(standing, next(estimates), mu=mu, horizon_tokens=horizon_tokens)
+            if unfit is None
+            else unfit
+            for standing, unfit in zip(standings, refused, strict=True)
+        )
+
+    def _one(
+        self, standing: Standing, estimate: HorizonEstimate, *, mu: float, horizon_tokens: int
+    ) -> Fitness:
+        history, evidence = standing.history(), standing.evidence
+        present, _ = present_loss(history)
+        summands = [
             ("loss_present", present),
             ("horizon_correction", estimate.loss - present),
-            ("cost_price", self.nats_per_gflop_per_token * flops_per_token / 1e9),
-            ("standard_error", estimate.standard_error),
-        )
-        summed = dict(parts)
+            ("cost_price", mu * standing.flops_per_token / 1e9),
+        ]
+        if self.game is not None:
+            assert evidence is not None
+            summands += self.game.parts(
+                evidence, price=mu, history=history, horizon_tokens=horizon_tokens
+            )
         return Fitness(
-            value=-sum(summed[name] for name in SUMMANDS),
-            parts=parts,
+            value=-sum(nats for _, nats in summands),
+            parts=(*summands, ("standard_error", estimate.standard_error)),
             horizon=estimate.used,
             horizon_reason=estimate.reason,
+            guard_rail="" if evidence is None else evidence.guard_rail.reason,
         )

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.proposers import Observation, ProposalRequest
+from orchestrator.component_game import ComponentGame
+from orchestrator.proposers import KnownComponents, Observation, ProposalRequest
 from orchestrator.randomness import WHOLE_POPULATION, generator
 from orchestrator.selection import ReplaceBy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.events import Reported
     from orchestrator.population import MemberRecord
     from orchestrator.proposers import WeightedProposers
     from orchestrator.selection import SelectionPolicy
@@ -92,6 +94,7 @@ def breed(
                         donor=genome,
                         replaced=outcome.life.genome,
                         free=free,
+                        components=known_components(parent.report),
                     )
                     proposal = proposers.propose_by(request, draw)
                     name, genome = proposal.proposer, proposal.genome
@@ -128,6 +131,22 @@ def breed(
                     )
                 )
     return children
+
+
+def known_components(report: Reported) -> KnownComponents | None:
+    """Return what a report tells of its state's components; none: they were not measured."""
+    told = report.utilities
+    if told is None:
+        return None
+    return KnownComponents(
+        heads=tuple(map(tuple, told["heads"])),
+        heads_error=tuple(map(tuple, told["heads_se"])),
+        ffn=tuple(told["ffn"]),
+        ffn_error=tuple(told["ffn_se"]),
+        embedding=told["embedding"],
+        embedding_error=told["embedding_se"],
+        game=None if report.game is None else ComponentGame.from_json(report.game),
+    )
 
 
 def observations(

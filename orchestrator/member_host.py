@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from orchestrator.component_game import game_of
 from orchestrator.errors import Clause, UserError
 from orchestrator.event_log import disk_full
 from orchestrator.events import Assessed, Reported, decode, encode
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from orchestrator.component_game import ComponentGame
     from orchestrator.events import JSON
     from orchestrator.tasks import Task
     from trainers.data import Corpus
@@ -250,6 +252,8 @@ class MemberHost:
         member = self._adopt(task).member
         if member.train(task.tokens).failure is not None:
             raise damage  # it did not fail the first time: it is not the same interval
+        if task.price is not None:
+            member.play(price=task.price)  # the state names what its best reply did without
         state = member.state()
         self._exchange.publish(task.key, state_to_bytes(state))
         self._live[task.key] = member
@@ -262,6 +266,8 @@ class MemberHost:
         nats: float | None = None
         bits: float | None = None
         failure = interval.failure
+        game: ComponentGame | None = None
+        domains: tuple[float, ...] | None = None
         if failure is None:
             evaluation = member.evaluate("selection")
             flops += evaluation.flops
@@ -270,6 +276,18 @@ class MemberHost:
                 nats, bits = evaluation.nats_per_token, evaluation.bits_per_byte
             else:
                 failure = f"the selection loss became {evaluation.nats_per_token}"
+        if failure is None and task.price is not None:
+            try:
+                reply = member.play(price=task.price)
+            except ValueError as error:  # without a component the loss is not finite
+                failure, losses, nats, bits = f"its game has no value: {error}", (), None, None
+            else:
+                game = game_of(reply, price=task.price, margin=self._settings.game_margin)
+                flops += game.flops
+                if self._settings.domain_batches > 0:
+                    by_domain = member.evaluate_domains()
+                    domains = tuple(e.nats_per_token for e in by_domain)
+                    flops += sum(e.flops for e in by_domain)
         return Reported(
             member=task.member,
             generation=task.generation,
@@ -289,6 +307,8 @@ class MemberHost:
             failure=failure,
             morph=adopted.morph,
             utilities=_utilities(member.state()),
+            game=None if game is None else game.to_json(),
+            domain_losses=domains,
             seconds=0.0,
             adoption_seconds=0.0,
             cpu_seconds=0.0,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from orchestrator.horizon import HorizonEstimator
+    from orchestrator.horizon import History, HorizonEstimator
     from orchestrator.proposers import Observation, ProposalRequest, Proposer
     from orchestrator.selection import Candidate, Decision, SelectionPolicy
     from search_spaces.space import Space
@@ -98,18 +98,19 @@ class OwnEstimator:
     """Its key in the run file, and its name."""
 
     def estimate(
-        self,
-        curve: Sequence[tuple[int, float]],
-        batch_losses: Sequence[float],
-        *,
-        horizon_tokens: int,
-    ) -> HorizonEstimate:
+        self, histories: Sequence[History], *, horizon_tokens: int
+    ) -> tuple[HorizonEstimate, ...]:
         """Predict; see `HorizonEstimator.estimate`."""
         with _blamed(self.where):
-            estimate = self.estimator.estimate(curve, batch_losses, horizon_tokens=horizon_tokens)
-        if not isinstance(estimate, HorizonEstimate):
-            raise _breach(self.where, "a HorizonEstimate", estimate)
-        return estimate
+            estimates = self.estimator.estimate(histories, horizon_tokens=horizon_tokens)
+        if (
+            not isinstance(estimates, tuple)
+            or len(estimates) != len(histories)
+            or not all(isinstance(estimate, HorizonEstimate) for estimate in estimates)
+        ):
+            law = f"a tuple of {len(histories)} HorizonEstimate, one a history"
+            raise _breach(self.where, law, estimates)
+        return estimates
 
 
 @contextlib.contextmanager

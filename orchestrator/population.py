@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Ordered, Reported
     from orchestrator.fitness import Fitness
     from search_spaces.genome import Genome
+    from search_spaces.gpt.protocol import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,17 @@ class CurvePoint:
     losses: tuple[float, ...]
     """Nats per token, one a selection batch."""
     fitness: float
+    gflops: float = 0.0
+    """GFLOPs of a training token that the fitness was charged for."""
 
     @property
     def loss(self) -> float:
         """Mean loss in nats per token."""
         return sum(self.losses) / len(self.losses)
+
+    def repriced(self, change: float) -> CurvePoint:
+        """Return the point as it would be at a price that is higher by so much."""
+        return replace(self, fitness=self.fitness - change * self.gflops) if change else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +46,18 @@ class Life:
     ledger: Ledger = Ledger()
     """Spent along the lineage so far."""
     curve: tuple[CurvePoint, ...] = ()
-    """Evaluations along the lineage, donors' included, oldest first."""
+    """Evaluations along the lineage, donors' included, oldest first; all at one price."""
+    price: float = 0.0
+    """The price of the curve, nats per token for one GFLOP per training token."""
+    past_protocols: tuple[tuple[int, Protocol], ...] = ()
+    """(tokens at which it was given up, protocol) of the ancestors, oldest first."""
+
+    def is_fitter_than(self, other: Life | None) -> bool:
+        """Return whether it ends fitter than another life, at this one's price."""
+        if other is None:
+            return True
+        then = other.curve[-1].repriced(self.price - other.price)
+        return self.curve[-1].fitness > then.fitness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +79,10 @@ class Outcome:
     def loss(self) -> float:
         """Mean loss in nats per token on the selection split; infinite after a failure."""
         return math.inf if self.failed else self.life.curve[-1].loss
+
+    def life_before(self) -> Life:
+        """Return the life as it was before the interval's evaluation; not of a failed one."""
+        return replace(self.life, curve=self.life.curve[:-1])
 
     def candidate(self) -> Candidate:
         """Return what selection policies see."""
@@ -87,15 +109,36 @@ class MemberRecord:
     outcome: Outcome | None = None
     """Its newest finished interval; while it trains, still the one before."""
 
-    def answered(self, report: Reported, fitness: Fitness | None) -> MemberRecord:
-        """Return the record after the report to its open order."""
+    def answered(
+        self,
+        report: Reported,
+        fitness: Fitness | None,
+        *,
+        price: float = 0.0,
+        gflops: float = 0.0,
+    ) -> MemberRecord:
+        """Return the record after the report to its open order.
+
+        Earlier points of the curve are told at the present price: fitness that changes because a
+        price has changed is no gain of anyone's.
+
+        Args:
+            report: The answer.
+            fitness: What it came to; none: the interval failed.
+            price: At which it was scored.
+            gflops: GFLOPs of a training token that it was charged for.
+        """
         assert self.running is not None
         life = replace(self.running, ledger=report.ledger)
         if fitness is not None:
             point = CurvePoint(
-                tokens=report.ledger.tokens, losses=report.losses, fitness=fitness.value
+                tokens=report.ledger.tokens,
+                losses=report.losses,
+                fitness=fitness.value,
+                gflops=gflops,
             )
-            life = replace(life, curve=(*life.curve, point))
+            before = tuple(earlier.repriced(price - life.price) for earlier in life.curve)
+            life = replace(life, curve=(*before, point), price=price)
         key = StateKey(self.member, report.generation)
         outcome = Outcome(key=key, life=life, report=report, fitness=fitness)
         return replace(self, running=None, outcome=outcome)
@@ -105,9 +148,17 @@ class MemberRecord:
         return replace(self, order=order, running=life)
 
 
+def changed(life: Life, genome: Genome) -> Life:
+    """Return the life as it goes on with a genome, its own or another."""
+    if genome == life.genome:
+        return life
+    past = (*life.past_protocols, (life.ledger.tokens, life.genome.protocol))
+    return replace(life, genome=genome, past_protocols=past)
+
+
 def inherited(life: Life, genome: Genome) -> Life:
     """Return the life of a child that adopts this one's state: what was spent is inherited."""
     ledger = replace(
         life.ledger, inherited_tokens=life.ledger.tokens, inherited_flops=life.ledger.flops
     )
-    return replace(life, genome=genome, ledger=ledger)
+    return replace(changed(life, genome), ledger=ledger)

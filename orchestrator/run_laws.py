@@ -21,6 +21,7 @@ def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
         *_schedule(run),
         *_training(run),
         *_freeze(run),
+        *_game(run),
     )
 
 
@@ -159,4 +160,37 @@ def _freeze(run: RunConfig) -> Iterator[Mistake]:
             found=f"protocol_before: {freeze.protocol_before}, "
             f"architecture_after: {freeze.architecture_after}",
             remedy="Lower protocol_before, or raise architecture_after.",
+        )
+
+
+def _game(run: RunConfig) -> Iterator[Mistake]:
+    game = run.fitness.game
+    needs_utilities = {
+        "fitness.game": game is not None,
+        "the gene payoff_sharing": run.space.genes.get("payoff_sharing", 0) not in (0, 0.0),
+        "proposer: replicator": any(p.proposer == "replicator" for p in run.proposers),
+    }
+    for name, asked in needs_utilities.items():
+        if asked and run.training.utility_every == 0:
+            yield Mistake(
+                key=("training", "utility_every"),
+                law=f"`{name}` needs measured utilities: utility_every >= 1",
+                found="0",
+                remedy="Delete it (8 steps are the default), or write another number.",
+            )
+    for at, proposer in enumerate(run.proposers):
+        if proposer.proposer == "best_reply" and game is None:
+            yield Mistake(
+                key=("proposers", at, "proposer"),
+                law="`best_reply` needs the components' game to be played",
+                found="no fitness.game",
+                remedy="Write fitness: {nats_per_gflop: front, game: {}}, with best_reply: false "
+                "in it to leave fitness as it is.",
+            )
+    if game is not None and game.nash_average > 0 and len(run.corpus.sources) < 2:
+        yield Mistake(
+            key=("fitness", "game", "nash_average"),
+            law="a Nash average is over the sources of the corpus, 2 or more",
+            found=f"{len(run.corpus.sources)}",
+            remedy="Delete it, or add a source.",
         )

@@ -12,21 +12,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.appraisal import Appraisal
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
-from orchestrator.fitness import Unfit
 from orchestrator.generation import breed, observations
-from orchestrator.population import Life, MemberRecord, inherited
+from orchestrator.population import Life, MemberRecord, changed, inherited
 from orchestrator.schedule import follow
 from orchestrator.tasks import StateKey, Train, task_seed
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
-from search_spaces.gpt.cost import flops_per_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.appraisal import Score
     from orchestrator.events import Event, Reported
-    from orchestrator.fitness import Fitness
     from orchestrator.generation import Child
     from orchestrator.journal import Journal
     from orchestrator.population import Outcome
@@ -51,10 +50,11 @@ class Search:
         self._inbox: dict[int, Reported] = {}
         self._makers: dict[StateKey, Train] = {}
         self._closed = -1
-        self._best_fitness = float("-inf")
+        self._best_life: Life | None = None
         self._best_generation = 0
         self._tokens, self._flops = 0, 0.0
         self._stopping: StopReason | None = None
+        self._appraisal = Appraisal(rules)
         self._verdict: Verdict | None = None
 
     @property
@@ -123,7 +123,7 @@ class Search:
 
     def _advance(self, reports: tuple[Reported, ...]) -> tuple[Task, ...]:
         """Score the reports, decide about their members and order what comes next."""
-        events: list[Event] = [*reports, *map(self._take, reports)]
+        events: list[Event] = [*reports, *self._take(reports)]
         events += self._close_generations()
         due = [self._records[report.member] for report in reports]
         if self._rules.proposers is not None:
@@ -136,12 +136,16 @@ class Search:
             tasks += self._conclude()
         return tasks
 
-    def _take(self, report: Reported) -> Scored:
-        """Enter a report into the population."""
-        record = self._records[report.member]
-        assert record.running is not None
-        fitness = None if report.failure is not None else self._fitness(report, record.running)
-        self._records[report.member] = record.answered(report, fitness)
+    def _take(self, reports: tuple[Reported, ...]) -> list[Scored]:
+        """Enter reports into the population; those that come together are scored together."""
+        scores = self._appraisal.score(reports, self.records)
+        return [self._enter(report, score) for report, score in zip(reports, scores, strict=True)]
+
+    def _enter(self, report: Reported, score: Score) -> Scored:
+        fitness = score.fitness
+        self._records[report.member] = self._records[report.member].answered(
+            report, fitness, price=score.price, gflops=score.gflops
+        )
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
         return Scored(
@@ -150,23 +154,6 @@ class Search:
             fitness=None if fitness is None else fitness.value,
             parts={} if fitness is None else fitness.to_json(),
         )
-
-    def _fitness(self, report: Reported, life: Life) -> Fitness | None:
-        rules = self._rules
-        now = sum(report.losses) / len(report.losses)
-        architecture = life.genome.architecture
-        fitness = rules.fitness.score(
-            batch_losses=report.losses,
-            curve=(
-                *((point.tokens, point.loss) for point in life.curve),
-                (report.ledger.tokens, now),
-            ),
-            horizon_tokens=rules.horizon_tokens,
-            flops_per_token=flops_per_token(
-                architecture, sequence_length=architecture.context_length
-            ),
-        )
-        return None if isinstance(fitness, Unfit) else fitness
 
     def _best(self) -> Outcome | None:
         """Return the fittest newest outcome; of equals, that of the lowest member."""
@@ -182,6 +169,7 @@ class Search:
             best = self._best()
             fitness = None if best is None else best.candidate().fitness
             loss = None if best is None else best.loss
+            priced = self._appraisal.close(generation, self.records)
             events.append(
                 GenerationClosed(
                     generation=generation,
@@ -190,11 +178,13 @@ class Search:
                     best_fitness=fitness,
                     tokens=self._tokens,
                     flops=self._flops,
+                    price=None if priced is None else priced.value,
+                    price_reason=None if priced is None else priced.reason,
                 )
             )
             self._closed = generation
-            if fitness is not None and fitness > self._best_fitness:
-                self._best_fitness, self._best_generation = fitness, generation
+            if best is not None and best.life.is_fitter_than(self._best_life):
+                self._best_life, self._best_generation = best.life, generation
             if self._stopping is None:
                 self._stopping = self._stop_reason(generation, loss)
         return events
@@ -247,6 +237,9 @@ class Search:
 
     def _enact(self, in_force: Sequence[Event]) -> tuple[Task, ...]:
         """Take the orders that are now in the log into the population and make tasks of them."""
+        for event in in_force:  # the log's price, if a library now gives another one
+            if isinstance(event, GenerationClosed) and event.price is not None:
+                self._appraisal.price_is(event.price)
         outcomes = {member: record.outcome for member, record in self._records.items()}
         orders = [event for event in in_force if isinstance(event, Ordered)]
         tasks = tuple(self._enact_one(order, outcomes) for order in orders)
@@ -266,7 +259,9 @@ class Search:
         elif order.decision == "replace" and order.donor != order.member:
             life = inherited(parent.life, genome)
         else:
-            life = replace(parent.life, genome=genome)
+            life = changed(parent.life, genome)
+        if order.decision != "continue":
+            self._appraisal.born(order.member)
         record = self._records.get(order.member)
         self._records[order.member] = (
             MemberRecord(member=order.member, order=order, running=life)
@@ -282,6 +277,7 @@ class Search:
             tokens=order.tokens,
             ledger=life.ledger,
             seed=self._seed(order),
+            price=self._appraisal.price_of_play,
             before=None if source is None else self._makers.get(source),
         )
 

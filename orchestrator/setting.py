@@ -8,13 +8,14 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from orchestrator.cache import cache_directory
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.fitness import FitnessRule
+from orchestrator.game_terms import GameTerms
 from orchestrator.mistakes import gathered
 from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
@@ -43,13 +44,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from orchestrator.events import JSON
-    from orchestrator.run_config import RunConfig, TrainingConfig
+    from orchestrator.run_config import FitnessConfig, RunConfig, TrainingConfig
     from search_spaces.domains import Domain
     from search_spaces.genome import Genome
     from search_spaces.space import Space
     from trainers.data import Corpus, Split
 
-CACHE_VARIABLE = "MASGA_CACHE"
+SMALLEST_GAME = 2
+"""Sequences below which nothing has a standard error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +108,7 @@ def prepare(config: RunConfig) -> Setting:
         first_origin=origin,
         policy=make_policy(config.selection),
         proposers=make_proposers(config.proposers, space) if config.proposers else None,
-        fitness=FitnessRule(
-            horizon=make_estimator(config.fitness),
-            nats_per_gflop_per_token=config.fitness.nats_per_gflop,
-        ),
+        fitness=_fitness_rule(config.fitness),
         schedule=schedule,
     )
     return Setting(
@@ -119,12 +118,6 @@ def prepare(config: RunConfig) -> Setting:
         notes=notes,
         environment=environment(),
     )
-
-
-def cache_directory() -> Path:
-    """Return where corpora are kept between searches: $MASGA_CACHE, or under ~/.cache."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else Path.home() / ".cache" / "masga"
 
 
 @contextlib.contextmanager
@@ -169,6 +162,7 @@ def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
     with _told("population.interval_tokens"):
         corpus.require_batch(config.population.interval_tokens)
     _require_evaluation(config.training, corpus)
+    _require_game(config, corpus)
     return corpus, tuple(notes)
 
 
@@ -189,6 +183,29 @@ def _require_evaluation(training: TrainingConfig, corpus: Corpus) -> None:
                 f"{corpus.context_length} tokens",
                 found=Clause(f"it holds {found}"),
                 remedy="Use more text, or lower evaluation_sequences or the number of batches.",
+            )
+
+
+def _require_game(config: RunConfig, corpus: Corpus) -> None:
+    """Check the same of what the components' game is played on, and of each source by itself."""
+    game = config.fitness.game
+    if game is not None and game.sequences > (found := sum(corpus.windows("game"))):
+        raise UserError(
+            where="fitness.game.sequences",
+            law=f"the game split holds {game.sequences} sequences of {corpus.context_length} "
+            "tokens",
+            found=Clause(f"it holds {found}"),
+            remedy="Use more text, or fewer sequences.",
+        )
+    needed = _domain_batches(config) * config.training.evaluation_sequences
+    for at, found in enumerate(corpus.windows("selection")):
+        if needed > found:
+            raise UserError(
+                where=f"corpus.sources[{at}]",
+                law=f"with fitness.game.nash_average each source has {needed} evaluation sequences "
+                "in the selection split",
+                found=Clause(f"it has {found}"),
+                remedy="Use more of its text, or lower training.evaluation_batches.",
             )
 
 
@@ -242,6 +259,23 @@ def _domains(config: RunConfig, space: Space) -> dict[str, Domain]:
     if errors:
         raise gathered(tuple(errors))
     return domains
+
+
+def _fitness_rule(section: FitnessConfig) -> FitnessRule:
+    price, game = section.nats_per_gflop, section.game
+    return FitnessRule(
+        horizon=make_estimator(section),
+        nats_per_gflop_per_token=0.0 if price == "front" else price,
+        price_of_front=price == "front",
+        game=None
+        if game is None
+        else GameTerms(
+            best_reply=game.best_reply,
+            remaining_improvement=game.remaining_improvement,
+            nash_average=game.nash_average,
+            guard_rail=game.guard_rail,
+        ),
+    )
 
 
 def _schedule(config: RunConfig, space: Space) -> Schedule | None:
@@ -308,7 +342,7 @@ def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tupl
 
 def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
     """Return what the run decides about the training of all its members."""
-    training = config.training
+    training, game = config.training, config.fitness.game
     device: Literal["cpu", "cuda"]
     if training.device == "auto":
         device = "cuda" if config.resources.gpus_per_worker > 0 else "cpu"
@@ -327,7 +361,19 @@ def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
         evaluation_batches=training.evaluation_batches,
         heldout_batches=training.heldout_batches,
         micro_batch_tokens=training.micro_batch_tokens,
+        game_evaluations=0 if game is None else game.evaluations,
+        game_sequences=SMALLEST_GAME if game is None else game.sequences,
+        game_margin=0.0 if game is None else game.margin,
+        domain_batches=_domain_batches(config),
     )
+
+
+def _domain_batches(config: RunConfig) -> int:
+    """Return the evaluation batches of each source: as many as all sources have together."""
+    game = config.fitness.game
+    if game is None or not game.nash_average:
+        return 0
+    return max(1, config.training.evaluation_batches // len(config.corpus.sources))
 
 
 def corpus_json(setting: Setting) -> dict[str, JSON]:

@@ -39,6 +39,8 @@ class Train:
     """Spent along the lineage before this interval."""
     seed: int
     """Draws fresh weights and the new parts of a morph."""
+    price: float | None = None
+    """mu at which the components' best reply is sought afterwards; none: no game is played."""
     before: Train | None = None
     """The task that made `source`, to be done again where its checkpoint cannot be read."""
     data_seed: int | None = None
@@ -59,6 +61,7 @@ class Train:
             self.tokens,
             self.ledger.tokens,
             self.seed,
+            *(() if self.price is None else (self.price,)),
         ]
         if self.data_seed is not None:
             parts.append(self.data_seed)

@@ -75,10 +75,30 @@ def _types(half_class: type[Any]) -> dict[str, Any]:
 
 
 _TYPES = {Architecture: _types(Architecture), Protocol: _types(Protocol)}
+_DEFAULTS: dict[type[Any], dict[str, Any]] = {
+    half: {
+        field.name: field.default
+        for field in dataclasses.fields(half)
+        if field.default is not dataclasses.MISSING
+    }
+    for half in (Architecture, Protocol)
+}
+"""Genes that came later have a default: where they have it they are not written, so that genomes
+from before keep their digests and their logs can be read."""
+
+
+def is_unwritten(half_class: type[Any], name: str, value: object) -> bool:
+    """Say whether a gene with this value is left out of JSON."""
+    defaults = _DEFAULTS[half_class]
+    return name in defaults and defaults[name] == value
 
 
 def _half_to_json(half: Architecture | Protocol) -> Json:
-    return {name: _to_json(kind, getattr(half, name)) for name, kind in _TYPES[type(half)].items()}
+    return {
+        name: _to_json(kind, getattr(half, name))
+        for name, kind in _TYPES[type(half)].items()
+        if not is_unwritten(type(half), name, getattr(half, name))
+    }
 
 
 def _to_json(kind: Any, value: Any) -> Json:
@@ -93,16 +113,22 @@ def _to_json(kind: Any, value: Any) -> Json:
 
 def _half_from_json(half_class: type[_Half], value: object, where: str) -> _Half:
     types = _TYPES[half_class]
-    given = _object(value, where, frozenset(types))
+    given = _object(value, where, frozenset(types), optional=frozenset(_DEFAULTS[half_class]))
     return half_class(
-        **{name: _from_json(kind, given[name], f"{where}.{name}") for name, kind in types.items()}
+        **{
+            name: _from_json(kind, given[name], f"{where}.{name}")
+            for name, kind in types.items()
+            if name in given
+        }
     )
 
 
-def _object(value: object, where: str, keys: frozenset[str]) -> dict[str, Any]:
+def _object(
+    value: object, where: str, keys: frozenset[str], optional: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{where} must be an object, but got {value!r}.")  # noqa: TRY004 - bad data, not a caller's type
-    if missing := sorted(keys - value.keys()):
+    if missing := sorted(keys - optional - value.keys()):
         raise ValueError(f"{where} needs the keys {missing}, but they are missing.")
     if unknown := sorted(map(str, value.keys() - keys)):
         raise ValueError(f"{where} has the keys {sorted(keys)}, but got {unknown}. Remove them.")

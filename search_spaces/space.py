@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces import crossing, cube, mutation, repairing
 from search_spaces.domains import Domain, PerLayer
 from search_spaces.errors import InfeasibleGenome, SpaceError
-from search_spaces.genome import Genome, digest_of_json, genome_to_json
+from search_spaces.genome import Genome, digest_of_json, genome_to_json, is_unwritten
 from search_spaces.limits import Limits
 
 if TYPE_CHECKING:
@@ -94,12 +94,18 @@ class Space:
         """Describe the space for the event log; everything that decides a draw is in it."""
         return {
             "name": self.name,
-            "genes": [gene.to_json() for gene in self.genes],
+            "genes": [gene.to_json() for gene in self.genes if not self._is_unwritten(gene)],
             "constants": self.constants,
             "limits": self.limits.to_json(),
             "laws": [constraint.law for constraint in self.constraints],
             "centre": genome_to_json(self.centre),
         }
+
+    def _is_unwritten(self, gene: Gene) -> bool:
+        """Say whether a gene that came later is held at what it was before there was one."""
+        value = self.gene_value(self.centre, gene.name)
+        held = gene.is_fixed and gene.domain.contains(value)
+        return held and is_unwritten(type(getattr(self.centre, gene.half)), gene.name, value)
 
     @cached_property
     def digest(self) -> str:

@@ -19,8 +19,10 @@ from search_spaces.gpt.cost import flops_per_token
 from trainers import attribution
 from trainers.evaluation import Evaluation, evaluate
 from trainers.host import settle_host
+from trainers.measurement.best_reply import best_reply
 from trainers.model import Taps, Transformer
 from trainers.optimizers import UpdateRule
+from trainers.payoff_sharing import scaled_step, update_scales
 from trainers.seeds import seed_for
 from trainers.state import MemberState, Position
 from trainers.steps import Step, plan_interval
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from search_spaces.gpt.architecture import Architecture
     from search_spaces.gpt.protocol import Protocol
     from trainers.data import Corpus, EvaluationBatch, Split
+    from trainers.measurement.best_reply import BestReply
+    from trainers.payoff_sharing import Scales
     from trainers.settings import TrainerSettings
 
 
@@ -79,6 +83,7 @@ class Member:
         protocol: Protocol,
         corpus: Corpus,
         settings: TrainerSettings,
+        least_worth: tuple[tuple[str, int, int], ...] = (),
     ) -> None:
         self._model = model
         self._rule = rule
@@ -88,8 +93,12 @@ class Member:
         self._corpus = corpus
         self._settings = settings
         self._parameters = list(model.parameters())
+        self._scales = self._update_scales()
+        self._least_worth = least_worth
         self._loss = torch.compile(model.loss) if settings.compile else model.loss
-        self._evaluation_batches: dict[tuple[Split, int], tuple[EvaluationBatch, ...]] = {}
+        self._evaluation_batches: dict[
+            tuple[Split, int, int, int | None], tuple[EvaluationBatch, ...]
+        ] = {}
 
     @classmethod
     def create(
@@ -102,7 +111,8 @@ class Member:
         member_seed: int,
     ) -> Self:
         """Make a member with weights drawn from its own seed."""
-        model = _make_model(architecture, corpus)
+        _check_constants(architecture, corpus)
+        model = Transformer(architecture)
         generator = torch.Generator().manual_seed(seed_for(member_seed, "weights"))
         model.initialise(generator)
         model.to(settings.device)
@@ -123,9 +133,8 @@ class Member:
         Raises:
             ValueError: a weight is missing, unknown or of a shape that the architecture has not.
         """
-        model = _make_model(state.architecture, corpus)
-        _load_weights(model, _without_prefix(state.tensors, "model."))
-        model.to(settings.device)
+        _check_constants(state.architecture, corpus)
+        model = model_of(state).to(settings.device)
         slots = _without_prefix(state.tensors, "optimizer.")
         return cls(
             model=model,
@@ -135,6 +144,7 @@ class Member:
             protocol=state.protocol,
             corpus=corpus,
             settings=settings,
+            least_worth=state.least_worth,
         )
 
     @property
@@ -167,6 +177,7 @@ class Member:
             protocol=self._protocol,
             position=self._position,
             tensors={n: t.clone() for n, t in tensors.items()} if copy else tensors,
+            least_worth=self._least_worth,
             **asdict(fields),
         )
 
@@ -192,6 +203,7 @@ class Member:
         )
         settle_host(settings.threads)
         self._model.train()
+        self._least_worth = ()  # said of the weights that now change
         begun = time.perf_counter()
         done, count, nats, flops = 0, 0, 0.0, 0.0
         failure: str | None = None
@@ -229,13 +241,59 @@ class Member:
     def evaluate(self, split: Split, *, batches: int | None = None) -> Evaluation:
         """Measure the loss on a split's fixed batches; `batches` of them, or as many as set."""
         count = self._settings.evaluation_batches if batches is None else batches
-        if (split, count) not in self._evaluation_batches:
-            self._evaluation_batches[split, count] = self._corpus.evaluation_batches(
-                split, sequences=self._settings.evaluation_sequences, count=count
-            )
         settle_host(self._settings.threads)
         self._model.eval()
-        return evaluate(self._model, self._evaluation_batches[split, count])
+        return evaluate(
+            self._model, self._batches(split, self._settings.evaluation_sequences, count)
+        )
+
+    def play(self, *, price: float) -> BestReply:
+        """Seek the components' best reply to a price on the game split; a later state names it.
+
+        Before utilities are measured (a short interval after a morph) all proxies are 0, and the
+        costliest components are those that are left out.
+
+        Raises:
+            ValueError: A loss is not finite.
+        """
+        settings = self._settings
+        settle_host(settings.threads)
+        reply = best_reply(
+            self._model,
+            self._batches("game", settings.game_sequences, 1),
+            price=price,
+            proxies=self._utilities.mean[:-1],
+            margin=settings.game_margin,
+            evaluations=settings.game_evaluations,
+        )
+        self._least_worth = tuple((c.kind, c.layer, c.index) for c in reply.removed)
+        return reply
+
+    def evaluate_domains(self) -> tuple[Evaluation, ...]:
+        """Measure the loss on the selection windows of each source of the corpus."""
+        settings = self._settings
+        settle_host(settings.threads)
+        self._model.eval()
+        return tuple(
+            evaluate(
+                self._model,
+                self._batches(
+                    "selection", settings.evaluation_sequences, settings.domain_batches, source
+                ),
+            )
+            for source in range(self._corpus.num_sources)
+        )
+
+    def _batches(
+        self, split: Split, sequences: int, count: int, source: int | None = None
+    ) -> tuple[EvaluationBatch, ...]:
+        """Return fixed evaluation batches, read once."""
+        key = (split, sequences, count, source)
+        if key not in self._evaluation_batches:
+            self._evaluation_batches[key] = self._corpus.evaluation_batches(
+                split, sequences=sequences, count=count, source=source
+            )
+        return self._evaluation_batches[key]
 
     def _train_step(self, step: Step, *, measure: bool) -> tuple[float, str | None]:
         """Take one optimizer step; return its loss and why it was not taken, if so."""
@@ -257,11 +315,21 @@ class Member:
         norm = self._clip()
         if not math.isfinite(norm):
             return loss, f"the norm of the gradient became {norm} {where}"
-        self._rule.step(step.learning_rate_factor)
+        scaled_step(self._rule, step.learning_rate_factor, self._scales)
         self._position = replace(after, steps=position.steps + 1)
         if importance is not None:
             self._utilities = attribution.measured(self._utilities, importance)
+            self._scales = self._update_scales()
         return loss, None
+
+    def _update_scales(self) -> Scales:
+        """Share payoffs by what is known of utilities now: so a member continues bit by bit."""
+        return update_scales(
+            dict(self._model.named_parameters()),
+            self._utilities,
+            self._model.architecture,
+            exponent=self._protocol.payoff_sharing,
+        )
 
     def _accumulate(
         self, tokens_BT: Tensor, *, measure: bool
@@ -315,14 +383,24 @@ class Member:
             yield
 
 
-def _make_model(architecture: Architecture, corpus: Corpus) -> Transformer:
+def model_of(state: MemberState) -> Transformer:
+    """Return the model of a state, on the CPU; its weights are copied.
+
+    Raises:
+        ValueError: a weight is missing, unknown or of a shape that the architecture has not.
+    """
+    model = Transformer(state.architecture)
+    _load_weights(model, _without_prefix(state.tensors, "model."))
+    return model
+
+
+def _check_constants(architecture: Architecture, corpus: Corpus) -> None:
     for name in ("vocab_size", "context_length"):
         asked, given = getattr(architecture, name), getattr(corpus, name)
         if asked != given:
             raise ValueError(
                 f"`{name}` of the architecture must be the corpus's {given}, but got {asked}."
             )
-    return Transformer(architecture)
 
 
 def _load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:

@@ -44,6 +44,8 @@ _MEASURED = tuple(
     for field in fields(MemberState)
     if field.name not in {"architecture", "protocol", "position", "tensors"}
 )
+_LATER = frozenset({"least_worth"})
+"""Fields that states from before do not have: their defaults."""
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
@@ -143,8 +145,9 @@ def state_from_json(document: dict[str, Any], tensors: dict[str, Tensor]) -> Mem
     Raises:
         ValueError: a field is missing or unknown, or a gene has the wrong type.
     """
-    if document.keys() != (expected := {"architecture", "protocol", "position", *_MEASURED}):
-        odd = sorted(document.keys() ^ expected)
+    expected = {"architecture", "protocol", "position", *_MEASURED}
+    if document.keys() | _LATER != expected:
+        odd = sorted((document.keys() | _LATER) ^ expected)
         raise ValueError(
             f"A state must have exactly the fields of MemberState, but differs in {odd}."
         )
@@ -158,7 +161,7 @@ def state_from_json(document: dict[str, Any], tensors: dict[str, Tensor]) -> Mem
         protocol=genome.protocol,
         position=position,
         tensors=tensors,
-        **{name: _frozen(document[name]) for name in _MEASURED},
+        **{name: _frozen(document[name]) for name in _MEASURED if name in document},
     )
 
 

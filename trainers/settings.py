@@ -38,6 +38,14 @@ class TrainerSettings:
     """Batches of the held-out split that the last comparison is made on."""
     micro_batch_tokens: int | None = None
     """Most tokens in one forward pass: larger batches accumulate gradients. None: no limit."""
+    game_evaluations: int = 0
+    """Most coalitions that a member's best reply is sought with after an interval; 0: no game."""
+    game_sequences: int = 8
+    """Sequences of the game split that each coalition is evaluated on."""
+    game_margin: float = 2.0
+    """Standard errors by which a component's leaving must pay."""
+    domain_batches: int = 0
+    """Evaluation batches of each source of the corpus; 0: sources are not told apart."""
 
     def __post_init__(self) -> None:
         at_least = {
@@ -47,6 +55,10 @@ class TrainerSettings:
             "evaluation_sequences": 1,
             "evaluation_batches": 1,
             "heldout_batches": 1,
+            "game_evaluations": 0,
+            "game_sequences": 2,
+            "game_margin": 0,
+            "domain_batches": 0,
         }
         if self.micro_batch_tokens is not None:
             at_least["micro_batch_tokens"] = 1

@@ -50,3 +50,6 @@ class MemberState:
     """Sum of the weights of the sequences in the running means; 0: not measured."""
     utility_weight_squares: float = 0.0
     """Sum of the squares of these weights."""
+    least_worth: tuple[tuple[str, int, int], ...] = ()
+    """Components (kind, layer, index) that the best reply to the last price did without, in this
+    order: they are the first to go when a morph prunes. Empty: none, or no game was played."""

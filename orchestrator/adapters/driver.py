@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
         corpus=corpus_json(setting),
         horizon_tokens=setting.settings.horizon_tokens,
         generations=setting.rules.generations,
-        environment={"run": config.beside(), **setting.environment},
+        environment={"run": config.beside(), "began_at": time.time(), **setting.environment},
     )
     if log.events:
         require_same_text(log.events[0], started.corpus, directory / LOG_NAME)

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import UserError
+from orchestrator.errors import Clause, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def ray_cluster(
     """Join the cluster at an address, or start one here and end it afterwards.
 
     Raises:
-        UserError: Nobody answers at the address.
+        UserError: Nobody answers at the address, or none can be started here.
     """
     os.environ.update({k: v for k, v in _SETTINGS.items() if k not in os.environ})
     import ray  # noqa: PLC0415 - slow, and only a search needs it
@@ -66,16 +66,19 @@ def ray_cluster(
                 raise _no_answer(address, str(error).splitlines()[0]) from error
         else:
             directory = _scratch()
-            with _our_sigterm():
-                ray.init(
-                    address="local",
-                    num_cpus=num_cpus,
-                    include_dashboard=False,
-                    object_store_memory=object_store_bytes,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    _temp_dir=str(directory),
-                )
+            try:
+                with _our_sigterm():
+                    ray.init(
+                        address="local",
+                        num_cpus=num_cpus,
+                        include_dashboard=False,
+                        object_store_memory=object_store_bytes,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        _temp_dir=str(directory),
+                    )
+            except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+                raise _no_start(error) from error
         yield
     finally:
         ray.shutdown()
@@ -125,6 +128,16 @@ def _knock(address: str) -> None:
             return
     except OSError as error:
         raise _no_answer(address, error.strerror or str(error)) from error
+
+
+def _no_start(error: Exception) -> UserError:
+    return UserError(
+        where="Ray on this machine",
+        law="a local Ray cluster starts",
+        found=Clause((str(error).splitlines() or [type(error).__name__])[0].rstrip(".")),
+        remedy="Ray needs loopback, free ports and room in /dev/shm and in the directory for "
+        "temporary files (TMPDIR); lower resources.object_store if shared memory is short.",
+    )
 
 
 def _no_answer(address: str, found: str) -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
+from orchestrator.record.values import PARENT, SEGMENT_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,9 @@ _PAGE = 1000
 def read_experiment(name: str, *, client: Any = None) -> Sequence[Mapping[str, object]]:
     """Read one record a run: its parameters, its last metrics, and `run` (the run's name).
 
-    The tracking store is MLflow's own choice (`MLFLOW_TRACKING_URI`, or its default).
+    Of a search that masga recorded, the segments are read and the run above them is not: it
+    trained nothing itself. The tracking store is MLflow's own choice (`MLFLOW_TRACKING_URI`, or
+    its default).
 
     Args:
         name: Name of the experiment.
@@ -45,7 +48,9 @@ def read_experiment(name: str, *, client: Any = None) -> Sequence[Mapping[str, o
             page_token=token,
         )
         records += [
-            {"run": run.info.run_name, **run.data.params, **run.data.metrics} for run in page
+            {"run": run.info.run_name, **run.data.params, **run.data.metrics}
+            for run in page
+            if run.data.tags.get(SEGMENT_TAG) != PARENT
         ]
         token = page.token
         if not token:

@@ -44,7 +44,7 @@ def _try_ray() -> None:
 def _try_mlflow() -> None:
     import tempfile  # noqa: PLC0415 - with its user
 
-    from orchestrator.adapters.mlflow_record import open_client  # noqa: PLC0415 - seconds
+    from orchestrator.adapters.mlflow.client import open_client  # noqa: PLC0415 - seconds
 
     with tempfile.TemporaryDirectory() as directory:
         open_client(f"sqlite:///{directory}/mlflow.db").search_experiments()

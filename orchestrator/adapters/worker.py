@@ -11,7 +11,7 @@ import ray
 from ray import tune
 
 from orchestrator.adapters.mailbox import Closed, Lease
-from orchestrator.errors import UserError, for_user
+from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.events import Reported, encode
 from orchestrator.member_host import MemberHost
 from orchestrator.observers import LiveProgress
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.events import Assessed
-    from orchestrator.tasks import StateKey
+    from orchestrator.tasks import Assess, StateKey
     from trainers.member import Progress
     from trainers.settings import TrainerSettings
 
@@ -122,8 +122,10 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def _do(self, lease: Lease, host: MemberHost) -> Reported | Assessed:
         task = lease.task
-        if lease.lost >= LOST_WORKERS and isinstance(task, Train):
-            return host.finished_before(task) or _given_up(task, lease.lost, self._number)
+        if lease.lost >= LOST_WORKERS:
+            if isinstance(task, Train):
+                return host.finished_before(task) or _given_up(task, lease.lost, self._number)
+            raise _cannot_assess(task, lease.lost)
         told = 0.0
 
         def tell(progress: Progress) -> None:
@@ -148,6 +150,16 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         """Finish writing."""
         if self._host is not None:
             self._host.close()
+
+
+def _cannot_assess(task: Assess, lost: int) -> UserError:
+    return UserError(
+        where=f"held-out assessment of the {task.role}",
+        law="a worker lives through it",
+        found=Clause(f"{lost} workers died while they did it"),
+        remedy="Often memory ran out: use fewer workers or a lower training.evaluation_sequences"
+        " in a new search, or a larger machine; then 'masga resume' tries again.",
+    )
 
 
 def _given_up(task: Train, lost: int, worker: int) -> Reported:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from orchestrator.adapters.mlflow_record import MlflowRecord
+from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable
@@ -17,6 +17,7 @@ from orchestrator.console.summary import Places, as_text, summary
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
+from orchestrator.report.making import REPORT_NAME, subject_of, write_report
 from orchestrator.run_directory import RESOLVED
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def watch(
         audience.close()
         told = f"stopped; go on with: {again}" if _has_begun(directory) else "stopped at the start"
         print(f"masga: {told}", file=sys.stderr)
+        _tell_lost(record)
         return INTERRUPTED
     except Exception as error:
         audience.close()
@@ -59,16 +61,22 @@ def watch(
         code = exit_code(error, directory=directory)
         if _has_begun(directory):
             print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
+            _tell_lost(record)
         return code
     audience.close()
+    _leave_report(directory)
     ending = summary(display.story, _places(directory, record))
     if console.is_terminal:
         console.print(ending, highlight=False)
     else:
         print(as_text(ending, width=_PLAIN_WIDTH))
+    _tell_lost(record)
+    return 0
+
+
+def _tell_lost(record: MlflowRecord | None) -> None:
     if record is not None and record.lost:
         print(f"masga: {record.lost}", file=sys.stderr)
-    return 0
 
 
 def _has_begun(directory: Path) -> bool:
@@ -76,8 +84,25 @@ def _has_begun(directory: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+def _leave_report(directory: Path) -> None:
+    """Write the report; whatever goes wrong with it, the search is done and stays so."""
+    from orchestrator.cli import command_names  # noqa: PLC0415 - the parser imports the commands
+
+    try:
+        subject = subject_of(directory, commands=command_names())
+        write_report(subject, directory / REPORT_NAME)
+    except Exception as error:  # noqa: BLE001 - the result of the search does not hang on a page
+        again = f"masga report {shlex.quote(str(directory))}"
+        print(
+            f"masga: the report could not be made ({type(error).__name__}: {error}). "
+            f"The search has ended well; try again: {again}",
+            file=sys.stderr,
+        )
+
+
 def _places(directory: Path, record: MlflowRecord | None) -> Places:
     files = [
+        ("report, to open in a browser", directory / REPORT_NAME),
         ("event log, the whole search", directory / LOG_NAME),
         ("run file with every default", directory / RESOLVED),
     ]

@@ -1,10 +1,17 @@
-"""What a member's loss will be at the end of its budget: one estimator a file."""
+"""What members' losses will be at the end of the budget: one estimator a file."""
 
-from orchestrator.horizon.estimate import HorizonEstimate, HorizonEstimator, present_loss
+from orchestrator.horizon.annealing import Annealing
+from orchestrator.horizon.estimate import (
+    History,
+    HorizonEstimate,
+    HorizonEstimator,
+    present_loss,
+)
 from orchestrator.horizon.power_law import PowerLaw
 from orchestrator.horizon.present import PresentLoss
 
 ESTIMATORS: dict[str, type[HorizonEstimator]] = {
+    "annealing": Annealing,
     "power_law": PowerLaw,
     "present": PresentLoss,
 }
@@ -12,6 +19,8 @@ ESTIMATORS: dict[str, type[HorizonEstimator]] = {
 
 __all__ = [
     "ESTIMATORS",
+    "Annealing",
+    "History",
     "HorizonEstimate",
     "HorizonEstimator",
     "PowerLaw",

@@ -11,13 +11,14 @@ It predicts a difference to the present loss, so that the latest measurement sta
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-from orchestrator.horizon.estimate import HorizonEstimate, present_loss
+from orchestrator.horizon.backtest import widening
+from orchestrator.horizon.estimate import History, HorizonEstimate, present, present_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,41 +61,56 @@ class PowerLaw:
             )
 
     def estimate(
-        self,
-        curve: Sequence[tuple[int, float]],
-        batch_losses: Sequence[float],
-        *,
-        horizon_tokens: int,
-    ) -> HorizonEstimate:
-        """Extrapolate to the horizon; see `HorizonEstimator.estimate`."""
-        loss, standard_error = present_loss(batch_losses)
-
-        def fall_back(reason: str) -> HorizonEstimate:
-            return HorizonEstimate(
-                loss=loss, standard_error=standard_error, used="present", reason=reason
+        self, histories: Sequence[History], *, horizon_tokens: int
+    ) -> tuple[HorizonEstimate, ...]:
+        """Extrapolate each curve to the horizon; see `HorizonEstimator.estimate`."""
+        found = [self._one(history, horizon_tokens) for history in histories]
+        widen = widening(histories, self._forecast)
+        return tuple(
+            estimate
+            if estimate.used == "present"
+            else replace(
+                estimate,
+                standard_error=math.hypot(
+                    present_loss(history)[1], widen * estimate.standard_error
+                ),
             )
+            for history, estimate in zip(histories, found, strict=True)
+        )
 
-        now = curve[-1][0] if curve else 0
+    def _one(self, history: History, horizon_tokens: float) -> HorizonEstimate:
+        """Extrapolate one curve; the standard error is that of the change alone."""
+        now = float(history.tokens[-1])
         if now >= horizon_tokens:
-            return fall_back(f"the horizon of {horizon_tokens} tokens is reached")
-        points = np.array(
-            [p for p in curve if p[0] > 0 and p[0] >= self.skip_share * now and math.isfinite(p[1])]
-        ).reshape(-1, 2)
-        if len(points) < self.min_points:
-            return fall_back(f"{len(points)} usable points, fewer than {self.min_points}")
-        change, error = extrapolate(points[:, 0] / now, points[:, 1], to=horizon_tokens / now)
+            return present(history, reason=f"the horizon of {horizon_tokens} tokens is reached")
+        late = history.tokens >= self.skip_share * now
+        tokens, losses = history.tokens[late], history.losses[late]
+        if tokens.size < self.min_points:
+            return present(
+                history, reason=f"{tokens.size} usable points, fewer than {self.min_points}"
+            )
+        loss, standard_error = present_loss(history)
+        change, error = extrapolate(tokens / now, losses, to=horizon_tokens / now)
         if not math.isfinite(change) or not math.isfinite(error):
-            return fall_back("the curve does not fall like a power law")
+            return present(history, reason="the curve does not fall like a power law")
         if error > max(self.max_relative_error * abs(change), standard_error):
-            return fall_back(
-                f"not identified: a change of {change:.4f} nats has a standard error of {error:.4f}"
+            return present(
+                history,
+                reason=f"not identified: a change of {change:.4f} nats has a standard error of "
+                f"{error:.4f}",
             )
         return HorizonEstimate(
-            loss=max(0.0, loss + change),
-            standard_error=math.hypot(standard_error, error),
-            used="power_law",
-            reason="",
+            loss=max(0.0, loss + change), standard_error=error, used="power_law", reason=""
         )
+
+    def _forecast(
+        self,
+        histories: Sequence[History],
+        at: NDArray[np.float64],  # (members,), tokens
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        found = [self._one(history, float(to)) for history, to in zip(histories, at, strict=True)]
+        values = [e.loss if e.used == "power_law" else math.nan for e in found]
+        return np.array(values), np.array([e.standard_error for e in found])
 
 
 def extrapolate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.horizon.estimate import HorizonEstimate, present_loss
+from orchestrator.horizon.estimate import History, HorizonEstimate, present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,15 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentLoss:
-    """Loss now, with its standard error over evaluation batches."""
+    """Loss now, with the standard error of its measurement, not of the assumption."""
 
     def estimate(
         self,
-        curve: Sequence[tuple[int, float]],  # noqa: ARG002 - asked of every estimator
-        batch_losses: Sequence[float],
+        histories: Sequence[History],
         *,
-        horizon_tokens: int,  # noqa: ARG002
-    ) -> HorizonEstimate:
+        horizon_tokens: int,  # noqa: ARG002 - asked of every estimator
+    ) -> tuple[HorizonEstimate, ...]:
         """Predict no change; see `HorizonEstimator.estimate`."""
-        loss, standard_error = present_loss(batch_losses)
-        return HorizonEstimate(loss=loss, standard_error=standard_error, used="present", reason="")
+        return tuple(present(history) for history in histories)

@@ -1,7 +1,7 @@
-"""Where a curve breaks: a segmented line in log-log, with a bootstrap of the break.
+"""Where a curve breaks: segmented lines in log-log, with a bootstrap of the breaks.
 
 Muggeo 2003 for the segmented fit; Caballero et al. 2022 (arXiv:2210.14891) for why curves break:
-law `bnsl` describes the same break smoothly.
+the laws `bnsl:1`, `bnsl:2`, ... describe the same breaks smoothly.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ import numpy as np
 if TYPE_CHECKING:
     from orchestrator.laws.law import Array
 
+LEAST_GAIN = 10.0
+"""A break is taken for real beyond this gain of BIC: strong evidence (Kass & Raftery 1995)."""
+LEAST_POINTS = 8
+LEAST_BETWEEN = 2
+SWEEPS = 4
+MOVES = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """The best two-piece line in log-log, and whether it is needed.
+    """One break of a curve, and whether it is needed.
 
     Args:
         place: Scale of the break.
         interval: Its 95 % bootstrap interval.
-        slopes: Slopes before and after.
-        bic_gain: BIC of one line minus that of two: above zero favours a break; above 10 strongly.
-        found: Whether `bic_gain` exceeds 10 and the interval lies inside the data.
+        slopes: Slopes in log-log before and after.
+        bic_gain: BIC without the break minus that with it: above zero favours it.
+        found: Whether `bic_gain` exceeds `LEAST_GAIN` and the interval lies inside the data.
     """
 
     place: float
@@ -34,58 +41,185 @@ class Break:
     found: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaks:
+    """The breaks of a curve by scale: those that are needed, or the best one if none is."""
+
+    breaks: tuple[Break, ...]
+    most: int
+    """How many were looked for."""
+
+
 def find_break(
     x: Array,  # (n,), positive
     y: Array,  # (n,), positive
     *,
     rng: np.random.Generator,
     resamples: int = 500,
-    candidates: int = 200,
 ) -> Break:
-    """Fit continuous two-piece lines to (log x, log y) with the break at every candidate.
+    """Find the best single break; see `find_breaks`."""
+    return find_breaks(x, y, most=1, rng=rng, resamples=resamples).breaks[0]
 
-    Candidates leave at least three points on either side; residuals are resampled.
+
+def find_breaks(
+    x: Array,  # (n,), positive
+    y: Array,  # (n,), positive
+    *,
+    most: int,
+    rng: np.random.Generator,
+    resamples: int = 500,
+    candidates: int = 200,
+) -> Breaks:
+    """Fit continuous lines of several pieces to (log x, log y), adding breaks while they pay.
+
+    Every break is tried at every candidate place, the others held, in turns. Candidates leave at
+    least three points on either side; a break counts two parameters in BIC. Residuals are
+    resampled: a single break is sought anew everywhere, several are moved from where they are.
 
     Raises:
-        ValueError: Fewer than eight points, or values that are not positive.
+        ValueError: Fewer than eight points and four more for each further break, values that are
+            not positive, or fewer than 100 resamples.
     """
-    if x.size < 8:
-        message = f"A break needs at least 8 points, but got {x.size}."
+    if x.size < LEAST_POINTS + 4 * (most - 1):
+        message = (
+            f"{most} break{'s' * (most > 1)} need at least {LEAST_POINTS + 4 * (most - 1)} points "
+            f"({LEAST_POINTS} points for one), but got {x.size}."
+        )
         raise ValueError(message)
     if (x <= 0).any() or (y <= 0).any():
         message = "Breaks are sought in log-log: all values must be positive."
         raise ValueError(message)
+    if resamples < 100:
+        message = f"An interval needs at least 100 resamples, but got {resamples}."
+        raise ValueError(message)
     order = np.argsort(x)
     u, v = np.log(x[order]), np.log(y[order])
-    places = np.linspace(u[2], u[-3], candidates)
-    hats = _projections(u, places)
-    line = np.stack([np.ones_like(u), u], axis=1)
-    single = v - line @ np.linalg.lstsq(line, v, rcond=None)[0]
-    residuals = v - np.einsum("cij,j->ci", hats, v)
-    squares = (residuals**2).sum(axis=1)
-    best = int(np.argmin(squares))
+    grid = np.linspace(u[2], u[-3], candidates)
+    places = _placed(u, v, np.empty(0), grid)
+    while places.size < most and _gain(u, v, places, places.size - 1) > LEAST_GAIN:
+        more = _placed(u, v, places, grid)
+        if min(_gain(u, v, more, k) for k in range(more.size)) <= LEAST_GAIN:
+            break
+        places = more
+    return Breaks(breaks=_described(u, v, places, grid, rng=rng, resamples=resamples), most=most)
+
+
+def _described(
+    u: Array,
+    v: Array,
+    places: Array,  # (k,), logarithms, ascending
+    grid: Array,
+    *,
+    rng: np.random.Generator,
+    resamples: int,
+) -> tuple[Break, ...]:
+    basis = _basis(u, places)
+    coefficients = np.linalg.lstsq(basis, v, rcond=None)[0]
+    smooth = basis @ coefficients
+    slopes = np.cumsum(coefficients[1:])
     n = u.size
-    gain = n * np.log((single**2).sum() / max(squares[best], 1e-300)) - 2 * np.log(n)
-    smooth = v - residuals[best]
-    scaled = residuals[best] * np.sqrt(n / max(n - 4, 1))
-    fake = smooth + rng.choice(scaled - scaled.mean(), size=(resamples, n))
-    # |v - H v|^2 = |v|^2 - v'Hv for a projection H: one matrix product for all resamples.
-    fitted = np.einsum("ri,cij,rj->rc", fake, hats, fake, optimize=True)
-    chosen = places[np.argmax(fitted, axis=1)]
-    low, high = np.exp(np.quantile(chosen, [0.025, 0.975]))
-    basis = np.stack([np.ones(n), u, np.maximum(u - places[best], 0.0)], axis=1)
-    _, before, change = np.linalg.lstsq(basis, v, rcond=None)[0]
-    inside = low > np.exp(places[0]) * 1.0001 and high < np.exp(places[-1]) * 0.9999
-    return Break(
-        place=float(np.exp(places[best])), interval=(float(low), float(high)),
-        slopes=(float(before), float(before + change)), bic_gain=float(gain),
-        found=bool(gain > 10 and inside),
-    )  # fmt: skip
+    scaled = (v - smooth) * np.sqrt(n / max(n - 2 - 2 * places.size, 1))
+    fakes = smooth + rng.choice(scaled - scaled.mean(), size=(resamples, n))
+    drawn = (
+        _refitted_one(u, fakes, grid)
+        if places.size == 1
+        else np.stack([_moved(u, fake, places, grid) for fake in fakes])
+    )
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    inside = (low > grid[0] + 1e-4) & (high < grid[-1] - 1e-4)
+    gains = [_gain(u, v, places, k) for k in range(places.size)]
+    return tuple(
+        Break(
+            place=float(np.exp(places[k])),
+            interval=(float(np.exp(low[k])), float(np.exp(high[k]))),
+            slopes=(float(slopes[k]), float(slopes[k + 1])),
+            bic_gain=float(gains[k]),
+            found=bool(gains[k] > LEAST_GAIN and inside[k]),
+        )
+        for k in range(places.size)
+    )
 
 
-def _projections(u: Array, places: Array) -> Array:
-    """Projection matrices onto the two-piece lines of each break, (c, n, n)."""
-    kink = np.maximum(u[None, :] - places[:, None], 0.0)
-    basis = np.stack([np.ones_like(kink), np.broadcast_to(u, kink.shape), kink], axis=2)
-    q, _ = np.linalg.qr(basis)
-    return np.asarray(q @ q.transpose(0, 2, 1))
+def _basis(u: Array, places: Array) -> Array:
+    """Columns of a broken line: one, u, and a kink at each place, (n, 2 + k)."""
+    kinks = np.maximum(u[:, None] - places[None, :], 0.0)
+    return np.concatenate([np.ones((u.size, 1)), u[:, None], kinks], axis=1)
+
+
+def _square(u: Array, v: Array, places: Array) -> float:
+    basis = _basis(u, places)
+    left = v - basis @ np.linalg.lstsq(basis, v, rcond=None)[0]
+    return max(float((left**2).sum()), 1e-300)
+
+
+def _gain(u: Array, v: Array, places: Array, k: int) -> float:
+    """BIC of the best line without break k, the others as they are, minus that with all."""
+    without = _square(u, v, np.delete(places, k))
+    return float(u.size * np.log(without / _square(u, v, places)) - 2 * np.log(u.size))
+
+
+def _placed(u: Array, v: Array, places: Array, grid: Array) -> Array:
+    """Add the best further break and let all settle, ascending."""
+    first = grid[int(np.argmax(_explained(u, v, places, grid)))]
+    return _turns(u, v, np.append(places, first), grid, sweeps=SWEEPS)
+
+
+def _turns(u: Array, v: Array, places: Array, grid: Array, *, sweeps: int) -> Array:
+    """Move each break in turn to its best candidate, the others held."""
+    places = np.array(places)
+    for _ in range(sweeps if places.size > 1 else 1):
+        before = places.copy()
+        for k in range(places.size):
+            places[k] = grid[int(np.argmax(_explained(u, v, np.delete(places, k), grid)))]
+        if (places == before).all():
+            break
+    return np.sort(places)
+
+
+def _explained(u: Array, v: Array, others: Array, grid: Array) -> Array:
+    """|H v|^2 of the broken line with one more kink at each candidate, (c,).
+
+    Minus infinity where fewer than two points would lie between two breaks: the line there would
+    not be determined.
+    """
+    squares = (np.einsum("cnk,n->ck", _orthogonal(u, others, grid), v) ** 2).sum(axis=1)
+    for other in others:
+        before = np.searchsorted(u, np.minimum(grid, other))
+        between = np.searchsorted(u, np.maximum(grid, other)) - before
+        squares = np.where(between < LEAST_BETWEEN, -np.inf, squares)
+    return np.asarray(squares)
+
+
+def _refitted_one(u: Array, fakes: Array, grid: Array) -> Array:
+    """Best single break of every resample, (r, 1): one product for all of them."""
+    q = _orthogonal(u, np.empty(0), grid)
+    explained = (np.einsum("cnk,rn->rck", q, fakes, optimize=True) ** 2).sum(axis=2)
+    return np.asarray(grid[np.argmax(explained, axis=1)][:, None])
+
+
+def _orthogonal(u: Array, others: Array, grid: Array) -> Array:
+    """Orthonormal columns of the broken lines with one more kink at each candidate, (c, n, k)."""
+    fixed = _basis(u, others)
+    kink = np.maximum(u[None, :] - grid[:, None], 0.0)[:, :, None]
+    stacked = np.concatenate([np.broadcast_to(fixed, (grid.size, *fixed.shape)), kink], axis=2)
+    return np.asarray(np.linalg.qr(stacked)[0])
+
+
+def _moved(u: Array, v: Array, places: Array, grid: Array) -> Array:
+    """Move breaks to where Muggeo's iteration leads from `places`; the best visited are kept.
+
+    The kink (u - p)+ is linear in a small move of p with slope -[u > p]: a regression with those
+    columns tells how far each break must go (Muggeo 2003, eq. 4).
+    """
+    best, least = places, _square(u, v, places)
+    for _ in range(MOVES):
+        beyond = -(u[:, None] > places[None, :]).astype(np.float64)
+        columns = np.concatenate([_basis(u, places), beyond], axis=1)
+        coefficients = np.linalg.lstsq(columns, v, rcond=None)[0]
+        change, moved = np.split(coefficients[2:], 2)
+        step = np.divide(moved, change, out=np.zeros_like(moved), where=np.abs(change) > 1e-9)
+        places = np.sort(np.clip(places + step, grid[0], grid[-1]))
+        square = _square(u, v, places)
+        if square < least:
+            best, least = places, square
+    return best

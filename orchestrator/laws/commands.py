@@ -1,4 +1,4 @@
-"""The command `masga laws`: fit, predict, compare, plan, reconcile, list.
+"""The command `masga laws` and its subcommands.
 
 Only argparse is imported here, so that help and `list` are quick; numbers come in on use.
 """
@@ -48,7 +48,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("--json", action="store_true", help="print JSON")
 
     plan = commands.add_parser("plan", help="compute-optimal size and tokens, three ways")
-    _add_data(plan)
+    _add_data(plan, optional=True)
     plan.add_argument(
         "--flops", action="append", required=True, type=float, metavar="C", help="repeatable"
     )
@@ -64,9 +64,39 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_loss(reconcile)
     reconcile.add_argument("--json", action="store_true", help="print JSON")
 
+    cross = commands.add_parser("crossover", help="do two curves cross, and how surely")
+    _add_data(cross)
+    _add_law(cross)
+    cross.add_argument(
+        "--split", required=True, metavar="COLUMN[=FIRST,SECOND]", help="which rows are which curve"
+    )
+    cross.add_argument(
+        "--range", default="", metavar="LOW:HIGH", help="where; default: the runs and ten times on"
+    )
+    cross.add_argument("--json", action="store_true", help="print JSON")
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", help="CSV, Parquet or JSONL file, or mlflow:EXPERIMENT")
+    breaks = commands.add_parser("breaks", help="where a curve breaks, and whether it does")
+    _add_data(breaks)
+    breaks.add_argument("--most", type=int, default=1, metavar="K", help="breaks to look for")
+    breaks.add_argument("--bootstrap", type=int, default=500, metavar="R")
+    breaks.add_argument("--json", action="store_true", help="print JSON")
+
+    ladder = commands.add_parser("ladder", help="a grid of small runs for a budget")
+    ladder.add_argument("--flops", type=float, required=True, metavar="C", help="of all runs")
+    ladder.add_argument("--sizes", type=int, default=5, metavar="K")
+    ladder.add_argument("--span", type=float, default=16.0, help="largest over smallest size")
+    ladder.add_argument(
+        "--multipliers", default="10,20,40,80", metavar="M,M", help="tokens per parameter"
+    )
+    ladder.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    told = "CSV, Parquet or JSONL file, or mlflow:EXPERIMENT"
+    if optional:
+        parser.add_argument("data", nargs="?", help=f"{told}; without: by published fits")
+    else:
+        parser.add_argument("data", help=told)
     parser.add_argument(
         "--columns", default="", metavar="N=params,D=tokens,L=loss", help="names in your table"
     )
@@ -111,23 +141,10 @@ def run(arguments: argparse.Namespace, *, read_experiment: ExperimentReader | No
         print(listing())
         return 0
     from orchestrator.errors import UserError  # noqa: PLC0415 - heavy, loaded on use
-    from orchestrator.laws import actions  # noqa: PLC0415 - heavy, loaded on use
+    from orchestrator.laws.actions import ACTIONS  # noqa: PLC0415 - heavy, loaded on use
 
     try:
-        match arguments.laws_command:
-            case "fit":
-                text = actions.run_fit(arguments, read_experiment)
-            case "predict":
-                text = actions.run_predict(arguments, read_experiment)
-            case "compare":
-                text = actions.run_compare(arguments, read_experiment)
-            case "plan":
-                text = actions.run_plan(arguments, read_experiment)
-            case "reconcile":
-                text = actions.run_reconcile(arguments, read_experiment)
-            case unknown:
-                message = f"no subcommand {unknown!r}"
-                raise AssertionError(message)
+        text = ACTIONS[arguments.laws_command](arguments, read_experiment)
     except UserError as error:
         print(f"masga laws: {error}", file=sys.stderr)
         return 2

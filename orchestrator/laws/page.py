@@ -1,12 +1,11 @@
-"""One self-contained HTML page about a fit: numbers, warnings, checklist and figures."""
+"""One page about a fit: parameters, warnings, figures and what the record must say."""
 
 from __future__ import annotations
 
-import html
-import io
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from orchestrator.laws import rendering
+from orchestrator.report import page as parts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +15,13 @@ if TYPE_CHECKING:
     from orchestrator.laws.fitting.fit import Fit
     from orchestrator.laws.table import Data
 
-_STYLE = "body{font:16px sans-serif;max-width:60em;margin:2em auto}pre{white-space:pre-wrap}"
+CAPTIONS = {
+    "curve": "Runs and law along the first input, with the 95 % interval of the law; both axes "
+    "logarithmic where the law's residuals are.",
+    "residuals": "What the law leaves over, against what it predicts; a trend is a wrong form.",
+    "isoflop": "Runs of equal FLOPs, the parabola of each group, and its minimum.",
+    "contour": "Lines of equal predicted loss, the runs, and the optimal sizes of each method.",
+}
 
 
 def page(
@@ -25,20 +30,60 @@ def page(
     data: Data,
     listed: Checklist,
     drawings: dict[str, Figure],
+    *,
+    told: str,
 ) -> str:
-    """Make the page; figures are inlined as SVG, nothing is loaded from elsewhere."""
-    text = rendering.fit_text(fitted, drawn, data, listed)
-    parts = [f"<h2>{html.escape(name)}</h2>{_svg(figure)}" for name, figure in drawings.items()]
-    title = html.escape(f"{fitted.law.name}: {data.table.source}")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1><pre>{html.escape(text)}</pre>"
-        f"{''.join(parts)}</body></html>\n"
+    """Make the page; `told` is what the command printed. Nothing is loaded from elsewhere."""
+    law = fitted.law
+    doubts = [*data.warnings, *fitted.identifiability.warnings]
+    sections = [
+        parts.Section(
+            anchor="parameters",
+            heading="Parameters",
+            body=_parameters(fitted, drawn)
+            + "".join(parts.paragraph(doubt, kind="bad") for doubt in doubts),
+        ),
+        *(
+            parts.Section(
+                anchor=name,
+                heading=name.capitalize() if name != "isoflop" else "IsoFLOP",
+                body=parts.figure(
+                    figure, description=f"{name} of {law.name}", caption=CAPTIONS[name]
+                ),
+            )
+            for name, figure in drawings.items()
+        ),
+        parts.Section(anchor="printed", heading="What was printed", body=parts.code(told)),
+        parts.Section(
+            anchor="record",
+            heading="For the record",
+            body=parts.table(
+                ("item", "value"),
+                [(name.replace("_", " "), value) for name, value in asdict(listed).items()],
+            ),
+        ),
+    ]
+    return parts.page(
+        title=f"{law.name}: {data.table.source}", subtitle=law.formula, sections=sections
     )
 
 
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+def _parameters(fitted: Fit, drawn: Bootstrap | None) -> str:
+    intervals = drawn.bca() if drawn else fitted.interval()
+    errors = drawn.standard_errors if drawn else fitted.standard_errors
+    kind = f"BCa of {len(drawn.theta)} resamples" if drawn else "from the curvature"
+    return parts.table(
+        ("parameter", "value", "standard error", "95 % from", "to", "unit"),
+        [
+            (
+                p.name,
+                f"{fitted.parameters[p.name]:.6g}",
+                f"{errors[p.name]:.4g}",
+                f"{intervals[p.name][0]:.5g}",
+                f"{intervals[p.name][1]:.5g}",
+                p.unit,
+            )
+            for p in fitted.law.parameters
+        ],
+        caption=f"intervals: {kind}",
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestrator.laws.breaks import Breaks
     from orchestrator.laws.checklist import Checklist
     from orchestrator.laws.compare import Score
+    from orchestrator.laws.crossover import Crossover
     from orchestrator.laws.fitting.bootstrap import Bootstrap
     from orchestrator.laws.fitting.fit import Fit
     from orchestrator.laws.law import Law
-    from orchestrator.laws.planning.ladder import Prediction
+    from orchestrator.laws.planning.ladder import Prediction, Rung
     from orchestrator.laws.planning.plan import Plan
     from orchestrator.laws.planning.reconcile import Exponent
     from orchestrator.laws.planning.sensitivity import Sensitivity
@@ -236,6 +239,35 @@ def plans_text(
     return "\n".join(lines)
 
 
+def published_document(plans: Sequence[Plan], statements: Sequence[str]) -> JSON:
+    """Plans of published fits as plain JSON."""
+    return {
+        "plans": [
+            {
+                "method": p.method,
+                "flops": p.flops.tolist(),
+                "size": p.size.tolist(),
+                "tokens": p.tokens.tolist(),
+                "exponent": p.exponent,
+            }
+            for p in plans
+        ],
+        "disagreement": list(statements),
+    }
+
+
+def published_text(plans: Sequence[Plan], statements: Sequence[str]) -> str:
+    """Plans of published fits for people."""
+    lines = ["no table of runs: published fits of Chinchilla's law, without intervals"]
+    for p in plans:
+        lines.append(f"{p.method}: N* ~ C^{p.exponent:.3f}")
+        lines += [
+            f"    {c:.3g} FLOPs: N* = {n:.4g}, D* = {d:.4g}, D/N = {d / n:.3g}"
+            for c, n, d in zip(p.flops, p.size, p.tokens, strict=True)
+        ]
+    return "\n".join([*lines, *statements])
+
+
 def exponents_text(exponents: Sequence[Exponent]) -> str:
     """Exponents under each convention, for people."""
     width = max(len(e.label) for e in exponents)
@@ -246,3 +278,70 @@ def exponents_text(exponents: Sequence[Exponent]) -> str:
         for e in exponents
     ]
     return "\n".join(lines)
+
+
+def ladder_document(rungs: Sequence[Rung]) -> JSON:
+    """Rungs as plain JSON."""
+    return [{"size": r.size, "tokens": r.tokens, "flops": r.flops} for r in rungs]
+
+
+def ladder_text(rungs: Sequence[Rung]) -> str:
+    """Rungs for people."""
+    lines = [f"{'parameters':>12}  {'tokens':>12}  {'D/N':>6}  {'FLOPs':>10}"]
+    lines += [
+        f"{r.size:12.4g}  {r.tokens:12.4g}  {r.tokens / r.size:6.4g}  {r.flops:10.3g}"
+        for r in rungs
+    ]
+    lines.append(f"{len(rungs)} runs, {sum(r.flops for r in rungs):.4g} FLOPs in all")
+    return "\n".join(lines)
+
+
+def breaks_text(found: Breaks) -> str:
+    """Breaks for people."""
+    lines = []
+    for b in found.breaks:
+        low, high = b.interval
+        verdict = "a break" if b.found else "no break that the data need; the best place would be"
+        lines.append(
+            f"{verdict} at {b.place:.4g}, 95 % interval [{low:.4g}, {high:.4g}]: slope "
+            f"{b.slopes[0]:+.4f} before, {b.slopes[1]:+.4f} after; BIC gain {b.bic_gain:.1f}"
+        )
+    if all(b.found for b in found.breaks):
+        lines.append(f"`fit --law bnsl:{len(found.breaks)}` describes the same breaks smoothly")
+    return "\n".join(lines)
+
+
+def crossover_text(
+    found: Crossover, *, names: tuple[str, str], law: Law, low: float, high: float
+) -> str:
+    """A crossover for people."""
+    first, second = names
+    column = law.inputs[0]
+    lines = [
+        f"{first} against {second}, law {law.name}, {column.name} from {low:.3g} to {high:.3g}",
+        f"they cross with probability {found.probability:.1%}",
+    ]
+    if math.isfinite(found.scale):
+        under, over = found.interval
+        lines.append(
+            f"where they do, at {column.name} = {found.scale:.4g}, 95 % interval "
+            f"[{under:.4g}, {over:.4g}] {column.unit}"
+        )
+    if math.isfinite(found.estimate):
+        lines.append(f"the two fits themselves cross at {found.estimate:.4g}")
+    lines.append(
+        f"{first} is lower at {low:.3g} with probability {found.ahead_at_low:.1%}, at {high:.3g} "
+        f"with {found.ahead_at_high:.1%}"
+    )
+    return "\n".join(lines)
+
+
+def without_nan(value: JSON) -> JSON:
+    """Replace numbers that JSON does not know by null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [without_nan(inner) for inner in value]
+    return value

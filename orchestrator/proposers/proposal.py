@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+    from orchestrator.component_game import ComponentGame
     from search_spaces.genome import Genome
+
+MARGIN = 2.0
+"""Standard errors that a utility must exceed before anything acts on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,22 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownComponents:
+    """What was measured of the components of a state, nats per token."""
+
+    heads: tuple[tuple[float, ...], ...]
+    """Everyday utility of each head, by layer."""
+    heads_error: tuple[tuple[float, ...], ...]
+    """Standard errors."""
+    ffn: tuple[float, ...]
+    ffn_error: tuple[float, ...]
+    embedding: float
+    embedding_error: float
+    game: ComponentGame | None = None
+    """The participation game at the population's price; none: it was not played."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalRequest:
     """A member that has taken over a donor's state and wants a genome."""
 
@@ -40,6 +60,8 @@ class ProposalRequest:
     """Genome that the member had before."""
     free: frozenset[str]
     """Names of the genes that may change."""
+    components: KnownComponents | None = None
+    """Of the state taken over; none: they were not measured. The donor's architecture is theirs."""
 
 
 class Proposer(Protocol):

@@ -6,16 +6,30 @@ Bodies are HTML made by the functions here, which escape what they are given.
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from orchestrator.report.drawing import inline_svg
+from orchestrator.report.drawing import NARROW, WIDE, inline_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
+
+
+_NOTHING_FROM_ELSEWHERE = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""Content security policy: browsers refuse whatever a page would load from the network."""
+_LONG = 40
+"""Characters of a text for which a column keeps room on a phone."""
+_DIGEST = 12
+"""Hexadecimal digits from which on a text is a name, not a number."""
+_LEGIBLE = 0.75
+"""How small a figure made for one width may be shown: its 10-point text has 10 pixels then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +44,11 @@ class Section:
 
 
 def page(
-    *, title: str, subtitle: str, sections: Sequence[Section], refresh_seconds: int = 0
+    *,
+    title: str,
+    subtitle: str,
+    sections: Sequence[Section],
+    refresh_seconds: int = 0,
 ) -> str:
     """Return the page as one HTML document.
 
@@ -51,6 +69,7 @@ def page(
     )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{again}'
+        f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_FROM_ELSEWHERE}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title>'
         f"<style>\n{style}</style></head>\n<body><header><h1>{html.escape(title)}</h1>"
@@ -60,10 +79,21 @@ def page(
     )
 
 
+def with_script(document: str, script: str) -> str:
+    """Return a page that runs JavaScript when it has loaded; none is needed to read one."""
+    body, end, rest = document.rpartition("</body>")
+    return f"{body}<script>{script}</script>{end}{rest}"
+
+
 def paragraph(text: str, *, kind: str = "") -> str:
-    """Return a paragraph; kinds are classes of page.css: note, good, bad."""
+    """Return a paragraph; kinds are classes of page.css: note, lead, notice, good, bad."""
     attribute = f' class="{kind}"' if kind else ""
     return f"<p{attribute}>{html.escape(text)}</p>"
+
+
+def heading(text: str) -> str:
+    """Return a heading inside a section."""
+    return f"<h3>{html.escape(text)}</h3>"
 
 
 def bullets(items: Sequence[str]) -> str:
@@ -81,31 +111,84 @@ def folded(summary: str, body: str) -> str:
     return f"<details><summary>{html.escape(summary)}</summary>{body}</details>"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str = "") -> str:
-    """Return a table; columns of numbers, or of text that begins with one, are set right."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    caption: str = "",
+    marked: Sequence[int] = (),
+) -> str:
+    """Return a table; columns of numbers, or of text that begins with one, are set right.
+
+    Args:
+        columns: Their headings.
+        rows: One cell a column.
+        caption: What the table is, above it.
+        marked: Indices of the rows that stand out.
+    """
     right = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
-    kind = ['class="number"' if r else "" for r in right]
+    long = [any(len(str(row[at])) > _LONG for row in rows) for at in range(len(columns))]
+    kind = [
+        ' class="number"' if r else ' class="long"' if at else ""
+        for r, at in zip(right, long, strict=True)
+    ]
     head = "".join(
-        f'<th scope="col" {k}>{html.escape(c)}</th>' for c, k in zip(columns, kind, strict=True)
+        f'<th scope="col"{k}>{html.escape(c)}</th>' for c, k in zip(columns, kind, strict=True)
     )
+    emphasis = ' class="marked"'
     body = "".join(
-        "<tr>"
-        + "".join(f"<td {k}>{html.escape(str(c))}</td>" for c, k in zip(row, kind, strict=True))
+        f"<tr{emphasis if at in marked else ''}>"
+        + "".join(f"<td{k}>{html.escape(str(c))}</td>" for c, k in zip(row, kind, strict=True))
         + "</tr>"
-        for row in rows
+        for at, row in enumerate(rows)
     )
     told = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    label = html.escape(caption or f"Table: {', '.join(filter(None, columns))}", quote=True)
     return (
-        f'<div class="scroll"><table>{told}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
-        "</table></div>"
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{label}"><table>{told}'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
 def figure(drawn: Figure, *, description: str, caption: str) -> str:
-    """Return a figure with its caption; `description` says in words what it shows."""
+    """Return a figure of one width; on a phone it keeps its legible size and scrolls.
+
+    Args:
+        drawn: With the colours of `drawing`.
+        description: What it shows, in words, for those who cannot see it.
+        caption: Stands under it.
+    """
     picture = inline_svg(drawn, description=description)
-    return f"<figure>{picture}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    wide = re.search(r'<svg [^>]*?width="([\d.]+)pt"', picture)
+    assert wide is not None
+    legible = f'<svg style="min-width: {float(wide[1]) * 4 / 3 * _LEGIBLE:.0f}px" '
+    label = html.escape(f"Figure: {caption}", quote=True)
+    return (
+        f'<figure><div class="scroll" tabindex="0" role="group" aria-label="{label}">'
+        f"{picture.replace('<svg ', legible, 1)}</div>"
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def figure_at(draw: Callable[[float], Figure], *, description: str, caption: str) -> str:
+    """Return a figure drawn twice, for a screen's width and for a phone's; one of them is shown.
+
+    Args:
+        draw: Makes it for a width in inches.
+        description: What it shows, in words, for those who cannot see it.
+        caption: Stands under it.
+    """
+    wide, narrow = (inline_svg(draw(width), description=description) for width in (WIDE, NARROW))
+    return (
+        f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) or str(value)[:1] in set("0123456789+-.")
+    """Return whether a cell is set right: a number, one with a unit, or a dash for none."""
+    text = str(value)
+    is_digest = len(text) >= _DIGEST and re.fullmatch(r"[0-9a-f]+", text) is not None
+    return isinstance(value, int | float) or (
+        re.match(r"[+-]?[\d.]|-$", text) is not None and not is_digest
+    )

@@ -1,14 +1,15 @@
-"""The curves of a search: numbers by name for each generation and for the end.
+"""The curves of a population: numbers by name for each generation and for the end.
 
 All curves share one axis, the tokens of the whole search, so that they can be laid over each other.
 """
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
 from orchestrator.story.comparison import compare
-from orchestrator.story.telling import fitness_parts, tokens_per_second
+from orchestrator.story.telling import tokens_per_second
 
 if TYPE_CHECKING:
     from orchestrator.events import GenerationClosed
@@ -16,30 +17,22 @@ if TYPE_CHECKING:
 
 
 def generation_points(story: Story, closing: GenerationClosed) -> dict[str, float]:
-    """Return the points of a generation that has just closed: population first, then members."""
+    """Return the points of the population at the close of a generation."""
     number = closing.generation
     orders = [order for order in story.orders.values() if order.generation == number]
-    reports = {m: r for (m, g), r in story.reports.items() if g == number and m in story.judged}
+    reports = [r for (m, g), r in story.reports.items() if g == number and m in story.judged]
+    losses = [r.nats_per_token for r in reports if r.nats_per_token is not None]
     points: dict[str, float | None] = {
         "best_loss": closing.best_loss,
+        "median_loss": statistics.median(losses) if losses else None,
+        "worst_loss": max(losses, default=None),
         "best_fitness": closing.best_fitness,
         "flops": closing.flops,
+        "price": closing.price,
         "tokens_per_second": tokens_per_second(story, number),
         "replaced": sum(order.decision == "replace" for order in orders),
-        "failed": sum(report.failure is not None for report in reports.values()),
+        "failed": sum(report.failure is not None for report in reports),
     }
-    for member, report in sorted(reports.items()):
-        name = f"member_{member:03d}"
-        points[f"{name}/loss"] = report.nats_per_token
-        points[f"{name}/bits_per_byte"] = report.bits_per_byte
-        points[f"{name}/train_loss"] = report.train_loss
-        points[f"{name}/parameters"] = report.parameters
-        points[f"{name}/tokens"] = report.ledger.tokens
-        score = story.scores.get((member, number))
-        if score is not None:
-            points[f"{name}/fitness"] = score.fitness
-            for part, value in fitness_parts(score).items():
-                points[f"{name}/fitness_{part}"] = value
     return {name: float(value) for name, value in points.items() if value is not None}
 
 

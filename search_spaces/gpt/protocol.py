@@ -56,3 +56,7 @@ class Protocol:
     embedding_lr_multiplier: Annotated[float, Real(0.25, 4.0, log=True), Within(0, 1e3)]
     data_mix: Annotated[tuple[float, ...], Simplex(1)]
     """Share of tokens drawn from each source of the corpus, in the run file's order."""
+    payoff_sharing: Annotated[float, Real(-1.0, 1.0), Within(-8, 8)] = 0.0
+    """Exponent kappa: a component's update is scaled by (its utility / mean of its kind)^kappa, at
+    least 1/4, at most 4. 0: ordinary training, > 0: competition, < 0: cooperation. The space `gpt`
+    holds it at 0; a run file opens it."""

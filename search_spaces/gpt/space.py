@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from search_spaces.domains import Choice
 from search_spaces.genes import genes_of
 from search_spaces.genome import Genome
 from search_spaces.gpt.architecture import Architecture
@@ -61,5 +62,6 @@ GPT = Space(
         WarmupBeforeDecay(),
         WithinBudget(),
     ),
-)
-"""Decoder-only transformers, layer by layer, and everything that decides how they are trained."""
+).narrowed(payoff_sharing=Choice((0.0,)))
+"""Decoder-only transformers, layer by layer, and everything that decides how they are trained.
+Payoff sharing is held at 0 (ordinary training): a run file opens it, `{real: [-1, 1]}`."""

@@ -103,7 +103,7 @@ def test_what_is_right_would_be_launched(run_file, tmp_path):
         ({"corpus": {"sources": ["wiki_vitel"]}}, "corpus.sources[0]", "wiki_vital", "Take one"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line_law_and_remedy(  # noqa: PLR0917 - parameters of one table
+def test_a_mistake_is_told_with_its_line_law_and_remedy(
     told, tmp_path, changes, where, law, remedy
 ):
     error = told(**changes)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from orchestrator.component_game import ComponentGame, Measured
 from orchestrator.event_log import EventLog, read_log
 from orchestrator.events import (
     Assessed,
@@ -68,6 +69,58 @@ def make_rules(*, members=6, generations=5, proposers=None, **changes):
     return replace(rules, **changes)
 
 
+def utilities_of(architecture, draw):
+    """Make up utilities as a report tells them, with errors that some do not exceed."""
+    heads = [draw.gamma(2.0, 0.01, n) for n in architecture.num_heads]
+    ffn = draw.gamma(4.0, 0.01, architecture.num_layers)
+    return {
+        "heads": [layer.tolist() for layer in heads],
+        "heads_se": [draw.gamma(1.0, 0.004, len(layer)).tolist() for layer in heads],
+        "ffn": ffn.tolist(),
+        "ffn_se": (0.1 * ffn).tolist(),
+        "embedding": 0.5,
+        "embedding_se": 0.01,
+    }
+
+
+def game_of(architecture, price, draw):
+    """Make up a component game: some heads, and now and then a block, do not pay their cost."""
+    gflops = flops_per_token(architecture, sequence_length=32) / 1e9 / 20
+    measured = [
+        Measured(
+            place=("head", layer, head),
+            delta=float(draw.normal(0.5 * gflops * price, 0.5 * gflops * price + 1e-4)),
+            standard_error=1e-5,
+            gflops=gflops,
+        )
+        for layer, heads in enumerate(architecture.num_heads)
+        for head in range(heads)
+    ]
+    measured += [
+        Measured(place=("ffn", layer, 0), delta=float(draw.normal(0.01, 0.01)),
+                 standard_error=1e-4, gflops=gflops)
+        for layer in range(architecture.num_layers)
+    ]  # fmt: skip
+    gains = [(m.gflops * price - m.delta - 2.0 * m.standard_error, m) for m in measured]
+    leaving = [m for gain, m in sorted(gains, key=lambda g: -g[0]) if gain > 0][:3]
+    return ComponentGame(
+        price=price,
+        margin=2.0,
+        removed=tuple(m.place for m in leaving),
+        rise=sum(m.delta for m in leaving),
+        rise_error=1e-4,
+        saved_gflops=gflops * len(leaving),
+        measured=tuple(measured),
+        components=len(measured),
+        base_loss=2.0,
+        sequences=8,
+        evaluations=12,
+        flops=1e6,
+        exploitability=sum(max(0.0, gain) for gain, _ in gains),
+        exploitability_error=1e-5,
+    )
+
+
 def answer(task, *, fails=lambda task: False):
     """Give the same report for the same task, whoever asks and whenever."""
     if not isinstance(task, Train):
@@ -88,6 +141,7 @@ def answer(task, *, fails=lambda task: False):
     tokens = task.ledger.tokens + task.tokens
     losses = tuple(3 * tokens**-0.1 + quality + draw.normal(0, 0.01, 4))
     failed = fails(task)
+    played = not failed and task.price is not None
     flops = task.tokens * flops_per_token(task.genome.architecture, sequence_length=32)
     return Reported(
         member=task.member,
@@ -103,7 +157,9 @@ def answer(task, *, fails=lambda task: False):
         bits_per_byte=None if failed else float(np.mean(losses)) * 1.4,
         failure="a loss that is not finite" if failed else None,
         morph=None,
-        utilities=None,
+        utilities=utilities_of(task.genome.architecture, draw) if played else None,
+        game=game_of(task.genome.architecture, task.price, draw).to_json() if played else None,
+        domain_losses=(losses[0], losses[0], losses[1]) if played else None,
         seconds=0.0,
         adoption_seconds=0.0,
         cpu_seconds=0.0,
@@ -160,6 +216,16 @@ def simulation():
 @pytest.fixture
 def rules():
     return make_rules
+
+
+@pytest.fixture(name="game_of")
+def make_game():
+    return game_of
+
+
+@pytest.fixture(name="utilities_of")
+def make_utilities():
+    return utilities_of
 
 
 @pytest.fixture(name="answer")

@@ -10,6 +10,7 @@ from orchestrator import cli, doctor
 from orchestrator.commands import watching
 from orchestrator.doctor import Finding
 from orchestrator.errors import UserError
+from orchestrator.event_log import EventLog
 
 HEAVY = ("ray", "mlflow", "torch", "pandas", "optuna", "nevergrad", "pydantic", "rich", "numpy")
 
@@ -60,7 +61,7 @@ def test_help_imports_nothing_heavy():
 
 def test_every_command_has_help_and_a_wrong_one_exits_with_2(capsys):
     assert cli.main(["--help"]) == 0
-    for command in ("search", "resume", "doctor", "schema"):
+    for command in ("search", "resume", "report", "doctor", "schema"):
         assert command in capsys.readouterr().out or cli.main([command, "--help"]) == 0
     assert cli.main(["serach"]) == 2
     assert cli.main([]) == 2
@@ -165,6 +166,34 @@ def test_the_commands_named_at_the_end_exist(driver, run_file, capsys):
     lines = capsys.readouterr().out.splitlines()
     (named,) = [line[line.index("masga ") :] for line in lines if "masga search" in line]
     assert cli.main(named.split()[1:]) == 0
+
+
+def test_a_report_that_cannot_be_made_does_not_fail_the_search(driver, run_file, capsys):
+    assert cli.main(["search", str(run_file)]) == 0  # the driver's log tells nothing
+    said = capsys.readouterr()
+    assert said.err.count("the report could not be made") == 1
+    assert "masga report" in said.err
+    assert "report.html" not in said.out
+
+
+def test_a_search_leaves_its_report_among_its_files(driver, run_file, capsys, tale):
+    def act(observers):
+        (log,) = (run_file.parent / "runs").glob("*/events.jsonl")
+        log.unlink()
+        with EventLog(log) as written:
+            written.append(tale)
+
+    driver.act = act
+    assert cli.main(["search", str(run_file)]) == 0
+    report = run_file.parent / "runs" / "demo" / "report.html"
+    assert f"report, to open in a browser  {report}" in capsys.readouterr().out
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_the_names_of_the_commands_are_those_of_the_parser():
+    assert cli.command_names() >= {"search", "resume", "report", "laws", "doctor", "schema"}
+    for name in cli.command_names():
+        assert cli.main([name, "--help"]) == 0
 
 
 FINE = Finding(name="a", state="ok", found="1")

@@ -2,13 +2,15 @@
 
 import errno
 import os
+import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import UserError
-from orchestrator.event_log import EventLog, read_log
+from orchestrator.event_log import DamagedLogError, EventLog, is_being_written, read_log
 from orchestrator.events import GenerationClosed, Ledger, Ordered, Reported, Scored
 
 EVENTS = [
@@ -171,3 +173,33 @@ def test_numbers_that_json_lacks_are_refused(tmp_path):
 def test_a_missing_log_is_the_users_to_mend(tmp_path):
     with pytest.raises(UserError, match="keeps its events here"):
         read_log(tmp_path / "events.jsonl")
+
+
+def test_what_stands_before_the_damage_is_kept_with_the_error(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        log.append(EVENTS)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for at in range(len(lines)):
+        path.write_bytes(
+            b"".join([*lines[:at], lines[at].replace(b":", b";", 1), *lines[at + 1 :]])
+        )
+        with pytest.raises(DamagedLogError) as caught:
+            read_log(path)
+        assert caught.value.whole == tuple(EVENTS[:at])
+        assert f"line {at + 1}" in str(caught.value)
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (again.whole, str(again)) == (caught.value.whole, str(caught.value))
+
+
+def test_a_log_is_being_written_as_long_as_its_writer_has_it_open(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with EventLog(path):
+        assert is_being_written(path)
+    assert not is_being_written(path)
+
+
+def test_a_name_that_is_no_text_is_read_as_it_was_written(tmp_path):
+    """Python gives a file name's undecodable bytes as half surrogate pairs."""
+    odd = replace(EVENTS[0], proposer=b"caf\xe9.py:Mine".decode("utf-8", "surrogateescape"))
+    assert read_log(written(tmp_path / "events.jsonl", [odd, *EVENTS]))[0] == [odd, *EVENTS]

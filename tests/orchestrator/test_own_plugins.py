@@ -60,12 +60,12 @@ def test_what_a_plugin_raises_is_its_own_fault_and_loses_nothing(tmp_path, simul
         ("policy", lambda candidates, *, due, **kw: dict.fromkeys(due, ReplaceBy(donor=77)), "Keep, or"),
         ("policy", lambda candidates, *, due, **kw: {m: ReplaceBy(donor=m) for m in due}, "another"),
         ("proposer", lambda request, rng: None, "a Genome"),
-        ("estimator", lambda curve, batch_losses, *, horizon_tokens: 3.0, "a HorizonEstimate"),
+        ("estimator", lambda histories, *, horizon_tokens: 3.0, "a tuple of 6 HorizonEstimate"),
+        ("estimator", lambda histories, *, horizon_tokens: (), "one a history"),
+        ("estimator", lambda histories, *, horizon_tokens: (3.0,) * 6, "6 HorizonEstimate"),
     ],
 )  # fmt: skip
-def test_an_answer_that_breaks_the_contract_is_told(  # noqa: PLR0917 - parameters of one table
-    tmp_path, simulation, rules, kind, act, law
-):
+def test_an_answer_that_breaks_the_contract_is_told(tmp_path, simulation, rules, kind, act, law):
     with pytest.raises(UserError, match=f"a plug-in gives .*{law}"):
         simulation(tmp_path / LOG_NAME, rules_with(rules, act, kind)).run()
 

@@ -3,8 +3,10 @@
 import copy
 import json
 
+import numpy as np
 import pytest
 
+from search_spaces.domains import Real
 from search_spaces.genome import genome_from_json, genome_to_json
 from search_spaces.gpt.space import GPT
 
@@ -60,3 +62,26 @@ def test_whole_numbers_are_read_as_reals():
     genome = genome_from_json(broken(["protocol", "clip_norm"], 1))
     assert isinstance(genome.protocol.clip_norm, float)
     assert genome == GPT.default()
+
+
+def test_a_gene_that_came_later_is_written_only_where_it_counts():
+    """Genomes and spaces from before there was payoff sharing keep their digests."""
+    assert "payoff_sharing" not in GOOD["protocol"]
+    shared = GPT.with_genes(GPT.default(), {"payoff_sharing": 0.5})
+    written = genome_to_json(shared)
+    assert written["protocol"]["payoff_sharing"] == 0.5
+    assert genome_from_json(written) == shared
+    assert shared.digest != GPT.default().digest
+    assert "payoff_sharing" not in json.dumps(GPT.to_json())
+    opened = GPT.narrowed(payoff_sharing=Real(-1.0, 1.0))
+    assert "payoff_sharing" in json.dumps(opened.to_json())
+
+
+def test_opening_payoff_sharing_adds_one_coordinate_and_leaves_the_draws_of_the_others():
+    opened = GPT.narrowed(payoff_sharing=Real(-1.0, 1.0))
+    assert opened.dimensions == GPT.dimensions + 1
+    for seed in range(5):
+        closed, open_ = (s.sample(np.random.default_rng(seed)) for s in (GPT, opened))
+        assert closed.protocol.payoff_sharing == 0.0
+        assert open_.protocol.payoff_sharing != 0.0
+        assert GPT.with_genes(open_, {"payoff_sharing": 0.0}) == closed

@@ -355,7 +355,9 @@ def test_wrong_points_and_names_are_refused():
 def test_the_description_decides_the_digest():
     described = GPT.to_json()
     assert described["laws"]
-    assert [g["name"] for g in described["genes"]] == [g.name for g in GPT.genes]
+    # a gene that came later is not told of while it is held at what there was before
+    names = [g.name for g in GPT.genes if g.name != "payoff_sharing"]
+    assert [g["name"] for g in described["genes"]] == names
     others = (
         GPT.narrowed(d_model=Integer(32, 64)),
         GPT.limited(Limits(max_parameters=10**6)),

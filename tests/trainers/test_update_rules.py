@@ -55,19 +55,22 @@ def test_no_learning_rate_no_change(model, protocol, optimizer):
     assert all(not c.any() for c in changes.values())
 
 
+@pytest.mark.parametrize("kind", ["attention", "ffn", "embedding"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_multipliers_scale_the_updates_of_their_kind(model, architecture, protocol, optimizer):
+def test_multipliers_scale_the_updates_of_their_kind(
+    model, architecture, protocol, optimizer, kind
+):
     other = Transformer(architecture())
     other.load_state_dict(model.state_dict())
-    plain = {f"{kind}_lr_multiplier": 1.0 for kind in ("attention", "ffn", "embedding")}
-    changed = {**plain, "ffn_lr_multiplier": 4.0}
+    plain = {f"{k}_lr_multiplier": 1.0 for k in ("attention", "ffn", "embedding")}
+    changed = {**plain, f"{kind}_lr_multiplier": 4.0}
     found = []
     for m, multipliers in ((model, plain), (other, changed)):
         set_gradients(m)
         rule = rule_of(m, protocol(optimizer=optimizer, **multipliers))
         found.append(updates(m, rule))
     for name in found[0]:
-        expected = found[0][name] * (4.0 if component_kind(name) == "ffn" else 1.0)
+        expected = found[0][name] * (4.0 if component_kind(name) == kind else 1.0)
         torch.testing.assert_close(found[1][name], expected, atol=1e-6, rtol=1e-3)
 
 

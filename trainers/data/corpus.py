@@ -135,11 +135,12 @@ class Corpus:
             )
 
     def evaluation_batches(
-        self, split: Split, *, sequences: int, count: int
+        self, split: Split, *, sequences: int, count: int, source: int | None = None
     ) -> tuple[EvaluationBatch, ...]:
         """Return fixed batches: windows of all sources, drawn once by the corpus' own seed.
 
-        Every caller gets the same ones, and the first batches do not depend on `count`.
+        Every caller gets the same ones, and the first batches do not depend on `count`. With a
+        `source` (its place in the specification) they are windows of that source alone.
 
         Raises:
             CorpusError: the split is `train`, or has too few windows (says how many tokens
@@ -153,6 +154,8 @@ class Corpus:
                 remedy="Evaluate on one of these.",
             )
         windows, needed = self.windows(split), sequences * count
+        if source is not None:
+            windows = tuple(n if at == source else 0 for at, n in enumerate(windows))
         if needed > sum(windows) or needed < 1:
             raise CorpusError(
                 where=f"corpus {self.digest}, split {split}",
@@ -161,14 +164,15 @@ class Corpus:
                 found=f"it holds {sum(windows) * self.context_length} tokens in whole windows",
                 remedy="Use more text, a larger share for the split, or fewer batches.",
             )
-        key = ("evaluation", self.manifest.seed, split)
+        one = () if source is None else (source,)
+        key = ("evaluation", self.manifest.seed, split, *one)
         chosen = permutation(key, sum(windows))[:needed].astype(np.int64)
         ends = np.cumsum(windows)
         sources = np.searchsorted(ends, chosen, side="right")
         starts = (chosen - (ends - np.asarray(windows))[sources]) * self.context_length
         rows = np.empty((needed, self.context_length + 1), np.int64)
-        for row, source, start in zip(rows, sources, starts, strict=True):
-            self._streams[split][source].read(int(start), row)
+        for row, place, start in zip(rows, sources, starts, strict=True):
+            self._streams[split][place].read(int(start), row)
         byte_counts = self.tokenizer.token_bytes[rows[:, 1:]].sum(axis=1)
         return tuple(
             EvaluationBatch(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from trainers.state import MemberState
 
 MODEL, OPTIMIZER = "model.", "optimizer."
+RANK = 1e-12
+"""Nats per token that stand for one place in the order of removal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +74,13 @@ def open_draft(state: MemberState) -> Draft:
         for slot, tensor in own.items():
             _check_slot(name, slot, tensor, values)
     _check_utilities(state)
+    head_utility, ffn_utility = least_worth_last(state)
     return Draft(
         architecture=state.architecture,
         # By name: what is drawn must not depend on the order that a donor's tensors came in.
         weights={name: donated(values[name], slots.get(name, {})) for name in sorted(values)},
-        head_utility=state.head_utility,
-        ffn_utility=state.ffn_utility,
+        head_utility=head_utility,
+        ffn_utility=ffn_utility,
     )
 
 
@@ -93,25 +96,42 @@ def close_draft(draft: Draft, donor: MemberState) -> MemberState:
             own = own.clone()
         taken.add(own.untyped_storage().data_ptr())
         tensors[name] = own
-    child = replace(
+    if draft.architecture == donor.architecture:
+        return replace(donor, tensors=tensors)
+    # The components are others now: what is known of their utilities serves until it is measured
+    # again, but no error or weight of the old measurements is true of the new ones.
+    return replace(
         donor,
         architecture=draft.architecture,
         tensors=tensors,
         head_utility=draft.head_utility,
         ffn_utility=draft.ffn_utility,
-    )
-    if draft.architecture == donor.architecture:
-        return child
-    # The components are others now: what is known of their utilities serves until it is measured
-    # again, but no error or weight of the old measurements is true of the new ones.
-    return replace(
-        child,
+        least_worth=(),
         head_utility_error=(),
         ffn_utility_error=(),
         embedding_utility_error=None,
         utility_weight=0.0,
         utility_weight_squares=0.0,
     )
+
+
+def least_worth_last(
+    state: MemberState,
+) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]:
+    """Return utilities in which what the best reply did without stands below all else, in order.
+
+    So the components that the game names are those that a morph prunes. A rank below 0 is no
+    utility: it is so small that it changes no sum, and measuring starts over in the child.
+    """
+    heads, ffn = [list(layer) for layer in state.head_utility], list(state.ffn_utility)
+    count = len(state.least_worth)
+    for rank, (kind, layer, index) in enumerate(state.least_worth):
+        below = -RANK * (count - rank)
+        if kind == "head" and heads:
+            heads[layer][index] = below
+        elif kind == "ffn" and ffn:
+            ffn[layer] = below
+    return tuple(map(tuple, heads)), tuple(ffn)
 
 
 def _check_slot(name: str, slot: str, tensor: Tensor, values: Mapping[str, Tensor]) -> None:

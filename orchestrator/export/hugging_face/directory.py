@@ -27,6 +27,7 @@ def write(subject: Subject, target: Path) -> None:
     from safetensors.torch import save_file  # noqa: PLC0415 - torch: seconds
 
     from orchestrator.export.hugging_face.card import model_card  # noqa: PLC0415
+    from orchestrator.export.hugging_face.mirrored import mirrored  # noqa: PLC0415
     from orchestrator.export.hugging_face.tokenizer import (  # noqa: PLC0415
         library_of,
         write_tokenizer,
@@ -39,6 +40,8 @@ def write(subject: Subject, target: Path) -> None:
     library = library_of(subject)
     state = subject.state()
     own = {n.removeprefix("model."): t for n, t in state.tensors.items() if n.startswith("model.")}
+    if family.is_mirrored:
+        own = mirrored(own)
     tensors = family.tensors(pad(own, a, shape))
     target.mkdir()
     save_file(
@@ -53,7 +56,7 @@ def write(subject: Subject, target: Path) -> None:
     _write_json(target / "config.json", _config(family, a, shape, separator=separator))
     tokens = {f"{name}_token_id": separator for name in ("bos", "eos", "pad")}
     _write_json(target / "generation_config.json", tokens)
-    card = model_card(subject, family, padding=_padding(a, shape))
+    card = model_card(subject, family, padding=_padding(family, a, shape))
     (target / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -106,7 +109,7 @@ def _config(family: Family, a: Architecture, shape: Shape, *, separator: int) ->
         "architectures": [family.model_class],
         "model_type": family.model_type,
         "vocab_size": a.vocab_size,
-        **family.config(a, shape),
+        **family.config(family.stream(a), shape),
         "tie_word_embeddings": a.tied_embeddings,
         "bos_token_id": separator,
         "eos_token_id": separator,
@@ -116,17 +119,23 @@ def _config(family: Family, a: Architecture, shape: Shape, *, separator: int) ->
     }
 
 
-def _padding(a: Architecture, shape: Shape) -> str:
+def _padding(family: Family, a: Architecture, shape: Shape) -> str:
     from orchestrator.export.hugging_face.uniform import is_padded  # noqa: PLC0415 - torch
 
-    if not is_padded(a, shape):
-        return ""
-    return (
-        "Its layers differ, or have sizes that this type cannot have, so they are padded with "
-        f"zeros, which changes no output: to {shape.heads} heads of {shape.head_dim} channels, "
-        f"{shape.kv_heads} key-value heads and {shape.d_ff} hidden units in every layer. Do not "
-        "go on training it without masking the padding: the zeros would start to learn."
-    )
+    told: list[str] = []
+    if family.is_mirrored:
+        told.append(
+            "Its RMS norms are layer norms over the stream beside its own negative, twice as wide."
+        )
+    if is_padded(a, shape):
+        told.append(
+            "Its layers differ, or have sizes that this type cannot have, so they are padded with "
+            f"zeros, which changes no output: to {shape.heads} heads of {shape.head_dim} channels, "
+            f"{shape.kv_heads} key-value heads and {shape.d_ff} hidden units in every layer."
+        )
+    if told:
+        told.append("Do not go on training this file: what is 0 or mirrored would not stay so.")
+    return " ".join(told)
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -1,15 +1,22 @@
 """The model types of `transformers` that express our architectures exactly, and which of ours.
 
-Found by reading the modelling code of transformers 5.24. What no type has: ALiBi beside free
-slopes, learned positions with RMS norms, layer norms of the stream with RMS norms of queries and
-keys. A feed-forward block without a gate is not a special case of one with a gate.
+Found by reading the modelling code of transformers 5.24. What no type has:
+
+* ALiBi as ours: Falcon divides it by the root of head_dim and rounds it to bfloat16, the norms of
+  MPT have no biases, Bloom normalises its embeddings;
+* learned positions with a gated block (those with RMS norms are told by `mirrored`);
+* layer norms of the stream with RMS norms of queries and keys.
+
+A feed-forward block without a gate is not a special case of one with a gate.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.export.hugging_face.mirrored import mirrored_architecture
 from orchestrator.export.hugging_face.names import gpt2, renamed
 from orchestrator.export.hugging_face.uniform import uniform_shape
 from trainers.model import NORM_EPSILON, ROTARY_BASE
@@ -38,15 +45,21 @@ class Family:
     heads_divide_width: bool = False
     heads_fill_width: bool = False
     grouped: bool = True
+    is_mirrored: bool = False
+    """The type has layer norms: RMS norms are expressed by a stream of twice the width."""
     config: Callable[[Architecture, Shape], dict[str, Any]]
     """The type's own keys of config.json."""
     tensors: Callable[[Tensors], Tensors]
     """From our names to the type's."""
 
+    def stream(self, a: Architecture) -> Architecture:
+        """Return the architecture with the stream that the type's files have."""
+        return mirrored_architecture(a) if self.is_mirrored else a
+
     def shape(self, a: Architecture) -> Shape | None:
         """Return what the layers of an architecture are padded to; None: they do not fit."""
         return uniform_shape(
-            a,
+            self.stream(a),
             heads_divide_width=self.heads_divide_width,
             heads_fill_width=self.heads_fill_width,
             grouped=self.grouped,
@@ -62,7 +75,7 @@ class Family:
         if a.activation not in self.activations:
             found.append(("activation", a.activation, self.activations[0]))
         if self.shape(a) is None:
-            most = max(1, a.d_model // a.head_dim)
+            most = max(1, self.stream(a).d_model // a.head_dim)
             found.append(("num_heads", max(a.num_heads), most))
         return tuple(found)
 
@@ -143,6 +156,18 @@ def _gpt2(a: Architecture, shape: Shape) -> dict[str, Any]:
     }
 
 
+_GPT2 = Family(
+    model_type="gpt2",
+    model_class="GPT2LMHeadModel",
+    norm="layer",
+    position="learned",
+    activations=("gelu", "relu2"),
+    qk_norm=False,
+    heads_fill_width=True,
+    grouped=False,
+    config=_gpt2,
+    tensors=gpt2,
+)
 FAMILIES = (
     Family(
         model_type="llama",
@@ -212,18 +237,8 @@ FAMILIES = (
         config=_stablelm,
         tensors=renamed(up="mlp.up_proj", gate="mlp.gate_proj", down="mlp.down_proj"),
     ),
-    Family(
-        model_type="gpt2",
-        model_class="GPT2LMHeadModel",
-        norm="layer",
-        position="learned",
-        activations=("gelu", "relu2"),
-        qk_norm=False,
-        heads_fill_width=True,
-        grouped=False,
-        config=_gpt2,
-        tensors=gpt2,
-    ),
+    _GPT2,
+    dataclasses.replace(_GPT2, norm="rms", is_mirrored=True),
 )
 
 

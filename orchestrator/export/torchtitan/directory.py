@@ -67,9 +67,15 @@ def write(subject: Subject, target: Path) -> None:
 
 
 def _about(subject: Subject) -> str:
-    found = f"Found by MASGA: {subject} of the search {subject.run.name}."
-    lines = (f"Genome {subject.genome.digest} for TorchTitan.", "", found, "")
-    lines += (*(f"    {command}" for command in _COMMANDS), "", *_told(subject.genome))
+    lines = (
+        f"Genome {subject.genome.digest} for TorchTitan.",
+        "",
+        f"Found by MASGA: {subject} of the search {subject.run.name}.",
+        "",
+        *(f"    {command}" for command in _COMMANDS),
+        "",
+        *_told(subject.genome),
+    )
     return "".join(f"{line}\n" for line in lines)
 
 

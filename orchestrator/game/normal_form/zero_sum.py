@@ -90,7 +90,6 @@ def equalising(
     """
     system = payoffs - payoffs[..., :1, :]
     system[..., 0, :] = 1.0
-    right = np.zeros(system.shape[-1])
-    right[0] = 1.0
-    right_hand_sides = np.broadcast_to(right[:, None], (*system.shape[:-1], 1))
-    return np.asarray(np.linalg.solve(system, right_hand_sides)[..., 0], dtype=np.float64)
+    right = np.zeros((*system.shape[:-1], 1))
+    right[..., 0, 0] = 1.0
+    return np.asarray(np.linalg.solve(system, right)[..., 0], dtype=np.float64)

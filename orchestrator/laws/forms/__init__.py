@@ -26,6 +26,7 @@ from orchestrator.laws.forms import (
     kaplan_data,
     kaplan_joint,
     kaplan_size,
+    kaplan_steps,
     m1,
     m2,
     m3,
@@ -56,6 +57,7 @@ LAWS: dict[str, Law] = {
         kaplan_size.LAW,
         kaplan_data.LAW,
         kaplan_joint.LAW,
+        kaplan_steps.LAW,
         hestness.LAW,
         henighan.LAW,
         chinchilla.LAW,
@@ -96,8 +98,12 @@ LAWS: dict[str, Law] = {
     )
 }
 
-FAMILIES = {"data_mixing": data_mixing.build, "regression_mixture": regression_mixture.build}
-"""Laws whose number of inputs is chosen: `law_named("data_mixing:5")`."""
+FAMILIES = {
+    "bnsl": bnsl.build,
+    "data_mixing": data_mixing.build,
+    "regression_mixture": regression_mixture.build,
+}
+"""Laws whose number of inputs or of breaks is chosen: `law_named("data_mixing:5")`."""
 
 
 def law_named(name: str) -> Law:

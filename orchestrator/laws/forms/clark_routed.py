@@ -1,4 +1,4 @@
-"""Routed language models (Clark et al. 2022, arXiv:2202.01169, eqs. 6-8)."""
+"""Routed language models (Clark et al. 2022, arXiv:2202.01169, eq. 1)."""
 
 from __future__ import annotations
 
@@ -35,10 +35,20 @@ def _design(rng: np.random.Generator, count: int) -> tuple[Array, ...]:
     return size, np.exp2(rng.integers(0, 10, count))
 
 
+PUBLISHED = {
+    "a": 0.082,
+    "b": 0.108,
+    "c": 0.009 / np.log(10.0),
+    "d": 1.104 * np.log(10.0),
+    "E_start": 1.847,
+    "E_max": 314.478,
+}
+"""S-BASE routing, table 3, whose logarithms are decimal: c and d are converted to natural ones."""
+
 LAW = Law(
     name="clark_routed",
     formula="log L = -a log N - b log E^ + c log N log E^ + d, E^ saturating from E_start to E_max",
-    paper="Clark et al. 2022 (arXiv:2202.01169), eqs. 6-8; a and b written positive",
+    paper="Clark et al. 2022 (arXiv:2202.01169), eq. 1; a and b written positive",
     inputs=(
         Input(name="N", unit="parameters of the dense base", span=(1.5e7, 1.3e9)),
         Input(name="E", unit="experts", span=(1.0, 512.0)),
@@ -47,8 +57,8 @@ LAW = Law(
     parameters=(
         exponent("a", example=0.082, start=(0.03, 0.3)),
         exponent("b", example=0.108, start=(0.03, 0.3)),
-        Parameter(name="c", unit="1", start=(0.0, 0.02), example=0.009),
-        Parameter(name="d", unit="log nats/token", start=(1.0, 4.0), example=2.7),
+        Parameter(name="c", unit="1", start=(0.0, 0.02), example=0.0039),
+        Parameter(name="d", unit="log nats/token", start=(1.0, 4.0), example=2.54),
         Parameter(
             name="E_start", unit="experts", start=(0.5, 3.0), example=1.85, low=1e-2, high=30.0,
             scale="log",

@@ -1,4 +1,4 @@
-"""Steps against batch size (McCandlish et al. 2018, arXiv:1812.06162, eq. 5.1)."""
+"""Steps against batch size (McCandlish et al. 2018, arXiv:1812.06162, eq. 2.11)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 LAW = Law(
     name="critical_batch_steps",
     formula="S = S_min (1 + B_crit/B)",
-    paper="McCandlish et al. 2018 (arXiv:1812.06162), eq. 5.1",
+    paper="McCandlish et al. 2018 (arXiv:1812.06162), eqs. 2.11 and 2.12",
     inputs=(Input(name="B", unit="tokens per batch", span=(1e4, 1e7)),),
     output=Input(name="S", unit="steps to the target loss", span=(1e2, 1e7)),
     parameters=(

@@ -1,4 +1,4 @@
-"""Farseer (Li et al. 2025, arXiv:2506.10972): data exponent and amplitude that depend on size."""
+"""Farseer: data exponent and amplitude depend on size (Li et al. 2025, arXiv:2506.10972, eq. 3)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 LAW = Law(
     name="farseer",
     formula="L = exp(-s N^q + S) + exp(B N^-b + Q) D^-exp(-A N^a + E)",
-    paper="Li et al. 2025 (arXiv:2506.10972); signs of s, b and A chosen so that all are positive",
+    paper="Li et al. 2025 (arXiv:2506.10972), eq. 3; s, b and A written positive",
     inputs=(
         Input(name="N", unit="non-embedding parameters", span=(2e7, 2e10)),
         Input(name="D", unit="tokens", span=(1e9, 1e12)),

@@ -1,4 +1,4 @@
-"""Skaling: a curved sum of two power laws, L = (A/N^a + B/D^b)^k + E."""
+"""Skaling: Chinchilla's exponents, Kaplan's coupling (Videau et al. 2026, arXiv:2608.07222)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 LAW = Law(
     name="skaling",
     formula="L = (A/N^alpha + B/D^beta)^k + E",
-    paper="Skaling law, as given in the project's law list; k = 1 is Chinchilla, E = 0 Kaplan",
+    paper="Videau et al. 2026 (arXiv:2608.07222); k = 1 is Chinchilla, E = 0 and beta k = 1 Kaplan",
     inputs=(
         Input(name="N", unit="parameters", span=(1e6, 1e10)),
         Input(name="D", unit="tokens", span=(1e7, 1e12)),

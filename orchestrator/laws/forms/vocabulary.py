@@ -1,4 +1,4 @@
-"""Vocabulary size (Tao et al. 2024, arXiv:2407.13623, eq. 6): unigram-normalised loss."""
+"""Vocabulary size (Tao et al. 2024, arXiv:2407.13623, approach 3): unigram-normalised loss."""
 
 from __future__ import annotations
 
@@ -26,14 +26,25 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
     )
 
 
+PUBLISHED = {
+    "E": 5.533,
+    "A1": 1.831 * 1e6**0.447,
+    "A2": 0.196 * 1e6**0.671,
+    "B": 2.124 * 1e9**0.447,
+    "alpha1": 0.447,
+    "alpha2": 0.671,
+    "beta": 0.447,
+}
+"""Converted to raw counts: the paper fits millions of parameters and billions of tokens."""
+
 LAW = Law(
     name="vocabulary",
     formula="L_u = -E + A1/N_nv^alpha1 + A2/N_v^alpha2 + B/D^beta",
-    paper="Tao et al. 2024 (arXiv:2407.13623), eq. 6",
+    paper="Tao et al. 2024 (arXiv:2407.13623), approach 3",
     inputs=(
         Input(name="N_nv", unit="non-vocabulary parameters", span=(3e6, 3e9)),
         Input(name="N_v", unit="vocabulary parameters", span=(1e5, 3e8)),
-        Input(name="D", unit="characters", span=(1e8, 5e11)),
+        Input(name="D", unit="tokens", span=(3e7, 1.5e11)),
     ),
     output=Input(
         name="L_u", unit="nats/token below the unigram model", span=(-6, 1), positive=False
@@ -42,7 +53,7 @@ LAW = Law(
         coefficient("E", "nats/token", example=5.5),
         coefficient("A1", "nats/token * parameters^alpha1", example=1800.0),
         coefficient("A2", "nats/token * parameters^alpha2", example=200.0),
-        coefficient("B", "nats/token * characters^beta", example=3000.0),
+        coefficient("B", "nats/token * tokens^beta", example=3000.0),
         exponent("alpha1", example=0.447, start=(0.2, 0.8)),
         exponent("alpha2", example=0.45, start=(0.2, 0.8)),
         exponent("beta", example=0.38, start=(0.2, 0.8)),
@@ -50,4 +61,5 @@ LAW = Law(
     evaluate=_evaluate,
     residual="identity",
     noise=0.004,
+    note="The paper ties alpha1 and beta: --tie beta=alpha1.",
 )

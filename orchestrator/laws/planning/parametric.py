@@ -62,3 +62,18 @@ def plan_parametric(fitted: Fit, resampled: Bootstrap, flops: Array) -> Plan:
         tokens_interval=np.stack([flops / per / np.exp(high), flops / per / np.exp(low)], axis=1),
         exponent=float(slope), exponent_interval=(float(under), float(over)), notes=tuple(notes),
     )  # fmt: skip
+
+
+def plan_published(
+    method: str,
+    theta: Array,  # (1, 5): E, A, B, alpha, beta
+    flops: Array,  # (m,)
+) -> Plan:
+    """Plan from published parameters: their intervals are not known, so they are nan."""
+    size = optimal_size(theta, flops)[0]
+    unknown = np.full((flops.size, 2), np.nan)
+    return Plan(
+        method=method, flops=flops, size=size, size_interval=unknown,
+        tokens=flops / FLOPS_PER_PARAMETER_TOKEN / size, tokens_interval=unknown,
+        exponent=float(theta[0, 4] / theta[0, 3:].sum()), exponent_interval=(np.nan, np.nan),
+    )  # fmt: skip

@@ -75,6 +75,8 @@ def disagreement(plans: list[Plan], flops: float) -> Disagreement:
     overlap = max(lows) <= min(highs)
     listed = ", ".join(f"{name} {size:.3g}" for name, size in sizes.items())
     verdict = "their intervals share a range" if overlap else "their intervals do not all overlap"
+    if not np.isfinite([*lows, *highs]).all():
+        verdict = "their intervals are not known"
     return Disagreement(
         flops=flops, ratio=ratio, overlap=overlap,
         statement=(

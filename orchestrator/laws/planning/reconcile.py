@@ -109,8 +109,10 @@ def applicable(runs: Runs) -> dict[str, Convention]:
 def counted(runs: Runs, convention: Convention) -> tuple[Runs, Array, Array]:
     """Apply a convention: the runs that stay, their N, and their FLOPs.
 
-    A run bound by warm-up has fewer than four times its warm-up tokens. Without tuning, the one
-    learning rate that serves the most (N, D) pairs is used everywhere.
+    FLOPs are 6 N D by the counted N; where the last layer's are known they are those of the body
+    and, if counted, of that layer (looking embeddings up costs nothing). A run bound by warm-up has
+    fewer than four times its warm-up tokens. Without tuning, the one learning rate that serves the
+    most (N, D) pairs is used everywhere.
     """
     keep = np.ones(runs.size.size, dtype=bool)
     if convention.drop_warmup_bound and runs.warmup_tokens is not None:
@@ -119,14 +121,12 @@ def counted(runs: Runs, convention: Convention) -> tuple[Runs, Array, Array]:
     if runs.learning_rate is not None:
         runs = runs.keep(_chosen_rates(runs, tune=convention.tune_learning_rate))
     size = runs.size
-    flops_size = size
     if runs.embedding is not None and convention.count_embeddings:
         size = size + runs.embedding
-        flops_size = size
-    flops = 6.0 * flops_size * runs.tokens
-    if runs.head_flops is not None and convention.count_head_flops:
-        flops = 6.0 * runs.size * runs.tokens + runs.head_flops * runs.tokens
-    return runs, size, flops
+    if runs.head_flops is None:
+        return runs, size, 6.0 * size * runs.tokens
+    head = runs.head_flops if convention.count_head_flops else 0.0
+    return runs, size, (6.0 * runs.size + head) * runs.tokens
 
 
 def _chosen_rates(runs: Runs, *, tune: bool) -> NDArray[np.bool_]:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters import environment
 from orchestrator.adapters.environment import RAY_BELOW, _scratch
+from orchestrator.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,16 @@ def test_sockets_fit_whatever_the_temporary_directory(monkeypatch, length, is_sh
     finally:
         made.rmdir()
         wanted.rmdir()
+
+
+@pytest.mark.ray
+def test_a_cluster_that_cannot_start_is_told_with_a_remedy(monkeypatch, tmp_path):
+    deep = tmp_path / ("d" * 120)  # its sockets' paths do not fit
+    deep.mkdir()
+    monkeypatch.setattr(environment, "_scratch", lambda: deep)
+    with (
+        pytest.raises(UserError, match="a local Ray cluster starts, but"),
+        environment.ray_cluster(address=None, num_cpus=1, object_store_bytes=80_000_000),
+    ):
+        pytest.fail("a cluster that cannot start was entered")
+    assert not deep.exists()

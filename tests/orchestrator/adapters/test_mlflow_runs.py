@@ -30,11 +30,12 @@ class Client:
         return page
 
 
-def run(name, **values):
+def run(name, tags=None, **values):
     params = {k: v for k, v in values.items() if isinstance(v, str)}
     metrics = {k: v for k, v in values.items() if not isinstance(v, str)}
     return SimpleNamespace(
-        info=SimpleNamespace(run_name=name), data=SimpleNamespace(params=params, metrics=metrics)
+        info=SimpleNamespace(run_name=name),
+        data=SimpleNamespace(params=params, metrics=metrics, tags=tags or {}),
     )
 
 
@@ -43,6 +44,14 @@ def test_records_hold_parameters_and_metrics():
     records = read_experiment("search", client=Client(runs))
     assert [r["run"] for r in records] == ["r0", "r1", "r2", "r3"]
     assert records[2] == {"run": "r2", "N": "100", "loss": 2.8}
+
+
+def test_the_run_above_a_search_s_segments_is_no_training_run():
+    runs = [
+        run("demo", {"masga.segment": "search"}),
+        run("m000-s00", {"masga.segment": "m000-s00"}),
+    ]
+    assert [r["run"] for r in read_experiment("search", client=Client(runs))] == ["m000-s00"]
 
 
 def test_absent_and_empty_experiments():

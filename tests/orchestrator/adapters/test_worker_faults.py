@@ -16,7 +16,7 @@ from orchestrator.event_log import LOG_NAME, EventLog, read_log
 from orchestrator.events import Ordered, Reported, SearchFinished, encode
 from orchestrator.journal import Journal
 from orchestrator.search import Search
-from orchestrator.tasks import Train
+from orchestrator.tasks import Assess, Train
 from trainers.data import CorpusError
 
 
@@ -138,6 +138,29 @@ def test_a_task_that_kills_three_workers_is_given_up_and_its_member_replaced(
     assert order.decision == "replace"
     assert order.donor != 2
     assert len(search.search.records) == 4
+
+
+def test_an_assessment_that_kills_three_workers_ends_the_search_with_a_remedy(
+    search, worker, answer
+):
+    deaths = []
+
+    def deadly(task):
+        if isinstance(task, Assess):
+            deaths.append(task)
+            raise Killed
+        return answer(task)
+
+    while True:
+        try:
+            go_on(worker(FormulaHost(deadly)), search.course)
+        except Killed:
+            continue
+        break
+    assert len(deaths) == LOST_WORKERS
+    assert isinstance(search.course.error, UserError)
+    assert "3 workers died while they did it" in str(search.course.error)
+    assert not isinstance(search.events()[-1], SearchFinished)  # it can be resumed
 
 
 def test_what_a_lost_worker_had_in_hand_is_done_by_another(search, worker, answer, mailbox):

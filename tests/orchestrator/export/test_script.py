@@ -49,6 +49,11 @@ def runs(genome, searched, tmp_path):
     folders = [tmp_path / f"case{at}" for at in range(len(CASES))]
     for subject, folder in zip(subjects, folders, strict=True):
         write(subject, folder)
+    half = tmp_path / "half"  # the first case again, in bfloat16, which our trainers keep for CUDA
+    half.mkdir()
+    (half / "data").symlink_to(folders[0] / "data")
+    course = dataclasses.replace(course_of(subjects[0])[0], bfloat16=True)
+    (half / "train.py").write_text(script_text(subjects[0].genome, course, about="Half."))
     code = (
         "import runpy, sys\n"
         "for folder in sys.argv[1:]:\n"
@@ -56,7 +61,7 @@ def runs(genome, searched, tmp_path):
         "    runpy.run_path(folder + '/train.py', run_name='__main__')\n"
         "assert not {'trainers', 'orchestrator', 'search_spaces'} & set(sys.modules)\n"
     )
-    command = [sys.executable, "-I", "-W", "error", "-c", code, *map(str, folders)]
+    command = [sys.executable, "-I", "-W", "error", "-c", code, *map(str, (*folders, half))]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -72,7 +77,7 @@ def runs(genome, searched, tmp_path):
 
 def test_losses_are_those_of_our_trainers_bit_for_bit(runs):
     asked = set()
-    for subject, folder, printed in zip(*runs, strict=True):
+    for subject, folder, printed in zip(*runs[:2], runs[2][:-1], strict=True):
         course, settings = course_of(subject)
         asked |= facts_of(subject.genome, course)
         member = Member.create(
@@ -89,8 +94,7 @@ def test_losses_are_those_of_our_trainers_bit_for_bit(runs):
             selection = member.evaluate("selection")
             assert f"selection {selection.nats_per_token:.4f} nats per token" in printed
         heldout = member.evaluate("heldout", batches=settings.heldout_batches)
-        with (folder / "losses.csv").open() as file:
-            table = list(csv.DictReader(file))
+        table = losses_in(folder)
         losses = [step.loss for step in steps]
         assert len(losses) > 24
         assert [float(row["loss"]) for row in table] == losses
@@ -98,7 +102,18 @@ def test_losses_are_those_of_our_trainers_bit_for_bit(runs):
         assert (
             f"held out: {heldout.nats_per_token:.4f} nats per token, {heldout.bits_per_byte:.4f}"
         ) in printed
-    assert asked == FACTS - {"bfloat16"}  # which a CPU has not
+    assert asked == FACTS - {"bfloat16"}
+    exact, half = (
+        [float(row["loss"]) for row in losses_in(f)]
+        for f in (runs[1][0], runs[1][0].parent / "half")
+    )
+    assert half != exact
+    assert half == pytest.approx(exact, abs=0.1)
+
+
+def losses_in(folder):
+    with (folder / "losses.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_every_genome_gets_a_clean_script_of_what_it_needs(genome, searched, tmp_path):

@@ -75,6 +75,84 @@ def test_plan_states_disagreement_and_sensitivity(capsys):
     assert "correlation +0.999" in text
 
 
+def test_ladder(capsys):
+    assert laws("ladder", "--flops", "1e20", "--json") == 0
+    rungs = json.loads(capsys.readouterr().out)
+    assert sum(r["flops"] for r in rungs) == pytest.approx(1e20)
+    assert laws("ladder", "--flops", "1e20", "--sizes", 3, "--multipliers", "10,20") == 0
+    assert "6 runs, 1e+20 FLOPs" in capsys.readouterr().out
+
+
+def two_curves(tmp_path):
+    """A baseline and a steeper curve: 20 x^-.16 and 90 x^-.25, over the same floor."""
+    rng = np.random.default_rng(0)
+    lines = ["C,L,method"]
+    for method, a, b in (("baseline", 20, 0.16), ("evolved", 90, 0.25)):
+        lines += [
+            f"{x},{(1.5 + a * x**-b) * np.exp(0.003 * rng.standard_normal())},{method}"
+            for x in np.geomspace(1e6, 1e9, 24)
+        ]
+    path = tmp_path / "curves.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_crossover(tmp_path, capsys):
+    path = two_curves(tmp_path)
+    words = ["crossover", path, "--law", "hestness", "--columns", "m=C,eps=L", "--bootstrap", 200]
+    assert laws(*words, "--split", "method", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["first"], found["second"]) == ("baseline", "evolved")
+    assert found["probability"] > 0.9
+    assert found["interval"][0] < 4.5 ** (1 / 0.09) < found["interval"][1]
+    assert laws(*words, "--split", "method=evolved,baseline", "--range", "1e6:1e7") == 0
+    text = capsys.readouterr().out
+    assert "evolved against baseline" in text
+    assert "they cross with probability 0.0%" in text
+    for wrong, said in (
+        (["--split", "methods"], "no column 'methods'"),
+        (["--split", "method=evolved,new"], "--split"),
+        (["--split", "method", "--range", "9:1"], "LOW:HIGH"),
+    ):
+        assert laws(*words, *wrong) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_breaks(tmp_path, capsys):
+    x = np.geomspace(1e4, 1e9, 40)
+    noise = 0.02 * np.random.default_rng(5).standard_normal(40)
+    y = np.exp(0.5 - 0.05 * np.log(x) - 0.25 * np.maximum(np.log(x / 1e7), 0) + noise)
+    path = tmp_path / "curve.csv"
+    path.write_text("tokens,loss\n" + "\n".join(f"{a},{b}" for a, b in zip(x, y, strict=True)))
+    words = ["breaks", path, "--columns", "x=tokens,y=loss"]
+    assert laws(*words, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["breaks"]
+    assert found["found"]
+    assert found["interval"][0] < 1e7 < found["interval"][1]
+    assert laws(*words, "--most", 2) == 0
+    assert "bnsl:1" in capsys.readouterr().out
+    assert laws(*words, "--most", 0) == 2
+    assert "most >= 1" in capsys.readouterr().err
+    assert laws(*words, "--bootstrap", 10) == 2
+    assert "100 resamples" in capsys.readouterr().err
+
+
+def test_plan_without_a_table_is_by_published_fits(tmp_path, capsys):
+    assert laws("plan", "--flops", "5.76e23", "--flops", "1e21", "--json") == 0
+    corrected, printed = json.loads(capsys.readouterr().out)["plans"]
+    # Besiroglu et al. 2024: near Chinchilla's own 70B and 20 tokens per parameter
+    assert corrected["size"][1] == pytest.approx(7.2e10, rel=0.02)
+    assert corrected["tokens"][1] / corrected["size"][1] == pytest.approx(18.4, rel=0.02)
+    assert printed["exponent"] == pytest.approx(0.28 / 0.62)
+    for plan in (corrected, printed):
+        for size, tokens, flops in zip(plan["size"], plan["tokens"], plan["flops"], strict=True):
+            assert 6 * size * tokens == pytest.approx(flops)
+    assert laws("plan", "--flops", "1e21") == 0
+    assert "intervals are not known" in capsys.readouterr().out
+    assert laws("plan", "--flops", "1e21", "--html", tmp_path / "p.html") == 2
+    assert "no table" in capsys.readouterr().err
+
+
 def test_reconcile_needs_a_convention_column(capsys):
     assert laws("reconcile", *BASE) == 2
     assert "embedding" in capsys.readouterr().err
@@ -94,6 +172,8 @@ def test_figures_and_page(tmp_path, capsys):
     text = page.read_text()
     assert text.count("<svg") == 4
     assert "477.8" in text
+    assert "http" not in text.replace("http://www.w3.org", "")  # nothing from elsewhere
+    assert "for the record" in text
     capsys.readouterr()
 
 
@@ -113,6 +193,25 @@ def test_figures_and_page(tmp_path, capsys):
         (["compare", *BASE, "--laws", "chinchilla", "--holdout", "smallest:3"], "largest:P%"),
         (["compare", *BASE, "--laws", "chinchilla", "--holdout", "largest:99%"], "points to fit"),
         (["plan", *BASE, "--flops", "-1"], "above zero"),
+        (["ladder", "--flops", "-1"], "three or more sizes"),
+        (["ladder", "--flops", "1e20", "--multipliers", "ten"], "three or more sizes"),
+        (["crossover", *BASE, "--law", "chinchilla", "--split", "N"], "one input"),
+        (
+            [
+                "predict",
+                *BASE,
+                "--law",
+                "m1",
+                "--at",
+                "x=1",
+                "--columns",
+                "x=N,eps=loss",
+                "--bootstrap",
+                "0",
+            ],
+            "100 resamples",
+        ),
+        (["fit", *BASE, "--law", "bnsl:0"], "breaks >= 1"),
         (["fit", "mlflow:x", "--law", "chinchilla"], "MLflow"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orchestrator.laws.breaks import find_break
+from orchestrator.laws.breaks import find_break, find_breaks
 from orchestrator.laws.compare import largest
 from orchestrator.laws.crossover import crossover
 from orchestrator.laws.fitting.bootstrap import bca_interval, bootstrap, percentile_interval
@@ -16,7 +16,14 @@ from orchestrator.laws.forms.chinchilla import BESIROGLU, HOFFMANN
 from orchestrator.laws.forms.chinchilla import LAW as CHINCHILLA
 from orchestrator.laws.planning.isoflop import groups_of, plan_isoflop
 from orchestrator.laws.planning.ladder import allocate_ladder, predict_at
-from orchestrator.laws.planning.reconcile import Runs, kaplan_view, reconcile
+from orchestrator.laws.planning.reconcile import (
+    Convention,
+    Runs,
+    counted,
+    kaplan_view,
+    reconcile,
+)
+from orchestrator.laws.reading import read_table
 
 TRUTH = np.array([1.82, 482.0, 2085.0, 0.348, 0.366])
 
@@ -55,6 +62,49 @@ def test_reconcile_names_the_convention_that_moves_the_exponent():
     assert chinchilla.interval[0] < 0.5126 < chinchilla.interval[1]
     assert found["without embedding parameters"].shift > 0.05
     assert found["kaplan (all of these)"].exponent > chinchilla.interval[1]
+
+
+@pytest.mark.parametrize("corpus", ["rpj", "c4_original", "rw_original"])
+def test_a_public_table_gives_both_exponents(corpus):
+    """Gadre et al.'s own runs, 11M to 7B: 0.5 as Chinchilla counts, 0.73 and more as Kaplan does.
+
+    Embeddings are untied, 2 x 50,432 x width: 0.92 of the smallest model. Pearce & Song 2024
+    derive 0.74 to 0.78 from Chinchilla's law; Porian et al. 2024 find that the last layer's FLOPs
+    raise the exponent too.
+    """
+    table = read_table("tests/data/laws/gadre2024/data.csv")
+    c = table.keep(table.columns["dataset_name"] == corpus, corpus).columns
+    named = {"open_lm_1b": 2048, "open_lm_7b": 4096}
+    width = np.array([named.get(m) or int(m.split("_")[0][2:]) for m in c["model_name"]])
+    embedding = 2.0 * 50432 * width
+    body = c["N"] - embedding
+    assert body.min() == 17 * 96 + 12 * 8 * 96**2  # the smallest model, counted by hand
+    runs = Runs(
+        size=body, tokens=c["D"], loss=c["loss_c4_val"], embedding=embedding,
+        head_flops=6.0 * 50432 * width,
+    )  # fmt: skip
+    found = {
+        e.label: e for e in reconcile(runs, loss=L2(), rng=np.random.default_rng(0), resamples=100)
+    }
+    chinchilla, kaplan = found["chinchilla"], found["kaplan (all of these)"]
+    assert chinchilla.interval[0] < 0.5 < chinchilla.interval[1]
+    assert 0.70 < kaplan.exponent < 0.88
+    assert found["without embedding parameters"].shift > 0.2
+    assert found["without last-layer FLOPs"].shift > 0.03
+    assert kaplan.shift == pytest.approx(kaplan.exponent - chinchilla.exponent)
+
+
+def test_last_layer_flops_are_a_convention_of_their_own():
+    """With the last layer left out, FLOPs are those of the body, embeddings counted in N or not."""
+    runs = small_runs()
+    for embeddings in (True, False):
+        _, size, with_head = counted(runs, Convention(count_embeddings=embeddings))
+        _, _, without = counted(
+            runs, Convention(count_embeddings=embeddings, count_head_flops=False)
+        )
+        np.testing.assert_allclose(without, 6 * runs.size * runs.tokens)
+        np.testing.assert_allclose(with_head - without, runs.head_flops * runs.tokens)
+        assert (size > runs.size).all() == embeddings
 
 
 def test_reconcile_handles_warm_up_and_learning_rates():
@@ -150,6 +200,27 @@ def test_break_is_found_with_its_interval_and_absent_where_there_is_none():
     assert not straight.found
     with pytest.raises(ValueError, match="8 points"):
         find_break(x[:5], y[:5], rng=rng)
+
+
+def test_several_breaks_are_found_and_no_more_than_there_are():
+    rng = np.random.default_rng(5)
+    x = np.geomspace(1e4, 1e10, 60)
+    u = np.log(x)
+    kinks = 0.25 * np.maximum(u - np.log(1e6), 0) - 0.2 * np.maximum(u - np.log(1e8), 0)
+    y = np.exp(2 - 0.05 * u - kinks + 0.01 * rng.standard_normal(60))
+    found = find_breaks(x, y, most=3, rng=rng, resamples=200).breaks
+    assert len(found) == 2
+    for b, place, slopes in zip(found, (1e6, 1e8), ((-0.05, -0.3), (-0.3, -0.1)), strict=True):
+        assert b.found
+        assert b.interval[0] < place < b.interval[1] < 2 * b.interval[0]
+        assert b.slopes == pytest.approx(slopes, abs=0.03)
+    smooth = fit(law_named("bnsl:2"), (x,), y, loss=L2())
+    assert smooth.parameters["d1"] == pytest.approx(1e6, rel=0.5)
+    assert smooth.parameters["d2"] == pytest.approx(1e8, rel=0.5)
+    with pytest.raises(ValueError, match="16 points"):
+        find_breaks(x[:12], y[:12], most=3, rng=rng)
+    with pytest.raises(ValueError, match="100 resamples"):
+        find_breaks(x, y, most=1, rng=rng, resamples=10)
 
 
 def test_bootstrap_intervals_cover():

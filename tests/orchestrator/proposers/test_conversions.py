@@ -20,6 +20,7 @@ SPACES = {
         num_layers=Integer(2, 5),
         dropout=Choice((0.0, 0.1)),
         activation=Choice(("gelu",)),
+        payoff_sharing=Real(-1.0, 1.0),
     ),
     "chosen_mix": GPT.narrowed(data_mix=Choice(((0.5, 0.5), (0.25, 0.75)))),
 }

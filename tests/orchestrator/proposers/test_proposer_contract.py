@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from orchestrator.proposers import PROPOSERS, Observation, ProposalRequest
+from orchestrator.component_game import ComponentGame, Measured
+from orchestrator.proposers import PROPOSERS, KnownComponents, Observation, ProposalRequest
 from orchestrator.randomness import generator
 from search_spaces.domains import Integer
 from search_spaces.gpt.space import GPT
@@ -42,6 +43,32 @@ def quality(genome):
     )
 
 
+def components_of(genome):
+    """Make up what was measured of a genome's components: the same for the same genome."""
+    draw = np.random.default_rng(int(genome.digest, 16))
+    a = genome.architecture
+    places = [("head", layer, h) for layer, n in enumerate(a.num_heads) for h in range(n)]
+    places += [("ffn", layer, 0) for layer in range(a.num_layers)]
+    measured = tuple(
+        Measured(place=p, delta=float(draw.normal(0.02, 0.02)), standard_error=0.001, gflops=1e-3)
+        for p in places
+    )
+    leaving = tuple(m.place for m in measured if m.surplus(price=5.0, margin=2.0) < -0.002)
+    return KnownComponents(
+        heads=tuple(tuple(draw.gamma(2.0, 0.01, n).tolist()) for n in a.num_heads),
+        heads_error=tuple((0.001,) * n for n in a.num_heads),
+        ffn=tuple(draw.gamma(2.0, 0.02, a.num_layers).tolist()),
+        ffn_error=(0.001,) * a.num_layers,
+        embedding=0.1,
+        embedding_error=0.01,
+        game=ComponentGame(
+            price=5.0, margin=2.0, removed=leaving, rise=0.0, rise_error=0.001, saved_gflops=1e-3,
+            measured=measured, components=len(places), base_loss=2.0, sequences=8, evaluations=12,
+            flops=1e6, exploitability=0.01, exploitability_error=0.001,
+        ),
+    )  # fmt: skip
+
+
 def search(proposer, generations, *, seed=0, free=None, space=SPACE):
     """The loop in small: every member observes, half of them are replaced by the best."""
     free = space.names if free is None else free
@@ -70,6 +97,7 @@ def search(proposer, generations, *, seed=0, free=None, space=SPACE):
                 donor=genomes[order[0]],
                 replaced=genomes[member],
                 free=free,
+                components=components_of(genomes[order[0]]),
             )
             child = proposer.propose(request, generator(seed, "propose", generation, int(member)))
             proposed.append((request, child))

@@ -1,5 +1,6 @@
 import math
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -116,9 +117,15 @@ def test_points_of_a_generation_are_finite_numbers(tale):
     points = generation_points(told(events), events[-1])
     assert points["best_loss"] == 3.0
     assert points["failed"] == 1
-    assert points["member_000/fitness_cost_price"] == 0.02
-    assert "member_001/loss" not in points
+    assert (points["median_loss"], points["worst_loss"]) == (3.0, 3.0)
+    assert points["replaced"] == 0
     assert all(math.isfinite(value) for value in points.values())
+
+
+def test_points_tell_the_price_that_the_front_shows(tale):
+    events = list(until_generation(tale, 0))
+    events[-1] = replace(events[-1], price=7.0, price_reason="slope 7 of a front of 2 members")
+    assert generation_points(told(events), events[-1])["price"] == 7.0
 
 
 def test_final_points_are_the_heldout_results(tale):

@@ -15,6 +15,7 @@ import torch
 from trainers.data import (
     NAMED,
     SPLITS,
+    CorpusError,
     CorpusSpec,
     NamedCorpus,
     SourceSpec,
@@ -173,6 +174,19 @@ def test_evaluation_batches_are_fixed_windows_of_their_split(corpus):
         for batch in many:
             # In a byte corpus every target but the separator is a byte.
             assert batch.byte_count == (batch.tokens[:, 1:] != 256).sum()
+
+
+def test_batches_of_one_source_are_windows_of_it_alone(corpus):
+    windows = corpus.windows("selection")
+    rows = []
+    for source, count in enumerate(windows):
+        batches = corpus.evaluation_batches("selection", sequences=1, count=count, source=source)
+        rows.append({tuple(r) for batch in batches for r in batch.tokens.tolist()})
+        with pytest.raises(CorpusError, match="it holds"):
+            corpus.evaluation_batches("selection", sequences=1, count=count + 1, source=source)
+    everything = corpus.evaluation_batches("selection", sequences=1, count=sum(windows))
+    assert rows[0] | rows[1] == {tuple(r) for b in everything for r in b.tokens.tolist()}
+    assert not rows[0] & rows[1]
 
 
 def test_nats_become_bits_per_byte_exactly(two_source_spec, tmp_path):

@@ -44,13 +44,20 @@ MASGA_INLINE Vec group_products(const T* x, const T* g, int64_t n) {
   if (n >= 4 * kLanes) {
     Vec c = {}, d = {};
     for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-      a += load(x + i) * load(g + i);
-      b += load(x + i + kLanes) * load(g + i + kLanes);
-      c += load(x + i + 2 * kLanes) * load(g + i + 2 * kLanes);
-      d += load(x + i + 3 * kLanes) * load(g + i + 3 * kLanes);
+      const VecPair x0 = load_pair(x + i), x1 = load_pair(x + i + 2 * kLanes);
+      const VecPair g0 = load_pair(g + i), g1 = load_pair(g + i + 2 * kLanes);
+      a += x0.first * g0.first;
+      b += x0.second * g0.second;
+      c += x1.first * g1.first;
+      d += x1.second * g1.second;
     }
     a += c;
     b += d;
+  }
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const VecPair xs = load_pair(x + i), gs = load_pair(g + i);
+    a += xs.first * gs.first;
+    b += xs.second * gs.second;
   }
   for (; i + kLanes <= n; i += kLanes) a += load(x + i) * load(g + i);
   a += b;
@@ -144,51 +151,50 @@ void attribution_broad(
   }
 }
 
-// Groups of one vector up to sixteen, in tiles of kLanes groups, then of four, then of one, by
-// as many tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
+// The widest tile that `left` groups fill: a power of two, at most kLanes.
+MASGA_INLINE int tile_width(int64_t left) {
+  int width = kLanes;
+  while (width > left) width /= 2;
+  return width;
+}
+
+// Groups of more than one vector up to sixteen, in tiles of kLanes groups, then of ever fewer, by as
+// many tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
 template <typename T>
 void attribution_wide(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
-  LaneSums lanes[kBlockColumns / kLanes / kLanes + 1 + kLanes / 4 + 3];
-  const int64_t whole = groups - groups % kLanes;
-  const int64_t fours = whole + (groups - whole) / 4 * 4;
-  const int64_t tiles = whole / kLanes + (fours - whole) / 4 + (groups - fours);
+  constexpr int kNarrower = 8;  // at most one tile of each power of two below kLanes
+  LaneSums lanes[kBlockColumns / kLanes / kLanes + kNarrower];
   int64_t t = 0;
   while (t + kLanes <= tokens) {
     const int64_t end = t + kFoldTokens < tokens ? t + kFoldTokens : tokens;
-    for (int64_t i = 0; i < tiles; ++i) lanes[i] = LaneSums{};
+    for (LaneSums& sums : lanes) sums = LaneSums{};
     for (; t + kLanes <= end; t += kLanes) {
-      const T* xt = x + t * x_step;
-      const T* gt = grad + t * g_step;
-      LaneSums* tile = lanes;
+      const int64_t whole = groups - groups % kLanes;
       for (int64_t r = 0; whole != 0 && r < kLanes; ++r) {
-        tile = lanes;
+        LaneSums* tile = lanes;
         for (int64_t g = 0; g < whole; g += kLanes) {
-          const int64_t at = g * group_size;
           (tile++)->add(tile_deltas(
-              xt + r * x_step + at, gt + r * g_step + at, x_step, g_step, group_size, kLanes));
+              x + (t + r) * x_step + g * group_size, grad + (t + r) * g_step + g * group_size,
+              x_step, g_step, group_size, kLanes));
         }
       }
-      LaneSums* const narrower = tile;
-      constexpr int kFour = 4, kRows = kLanes / kFour;
-      for (int64_t r = 0; fours != whole && r < kLanes; r += kRows) {
-        tile = narrower;
-        for (int64_t g = whole; g < fours; g += kFour) {
-          const int64_t at = g * group_size;
-          (tile++)->add(tile_deltas(
-              xt + r * x_step + at, gt + r * g_step + at, x_step, g_step, group_size, kFour));
+      LaneSums* tile = lanes + whole / kLanes;
+      for (int64_t g = whole; g < groups; ++tile) {
+        const int width = tile_width(groups - g);
+        for (int64_t r = 0; r < kLanes; r += kLanes / width) {
+          tile->add(tile_deltas(
+              x + (t + r) * x_step + g * group_size, grad + (t + r) * g_step + g * group_size,
+              x_step, g_step, group_size, width));
         }
-      }
-      for (int64_t g = fours; g < groups; ++g) {
-        const int64_t at = g * group_size;
-        (tile++)->add(tile_deltas(xt + at, gt + at, x_step, g_step, group_size, 1));
+        g += width;
       }
     }
-    int64_t g = 0;
-    for (int64_t i = 0; i < tiles; ++i) {
-      const int width = g < whole ? kLanes : g < fours ? 4 : 1;
-      fold(lanes[i], width, signed_sum + g, absolute_sum + g, squared_sum + g);
+    LaneSums* tile = lanes;
+    for (int64_t g = 0; g < groups; ++tile) {
+      const int width = tile_width(groups - g);
+      fold(*tile, width, signed_sum + g, absolute_sum + g, squared_sum + g);
       g += width;
     }
     if (end == tokens) break;
@@ -220,43 +226,45 @@ void attribution_odd(
   }
 }
 
-// Groups narrower than a vector that divide it. Size vectors are merged into one that holds the deltas
-// of kLanes groups: lane l is group l / Size of vector l % Size. Rows go one by one, as memory streams
-// best, but four at a time for single channels, to touch their many sums less often.
+// Groups of a small power of two. Each step makes one vector with the deltas of kLanes groups. A sum of
+// products holds kLanes / kMerge groups, and kMerge of them are merged, so that lane l is group
+// l / kMerge of sum l % kMerge. Rows go one by one, as memory streams best.
 template <int Size, typename T>
 void attribution_narrow(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     double* signed_sum, double* absolute_sum, double* squared_sum) {
+  constexpr int kPair = kPairsNeighbours<T> ? 2 : 1;  // neighbours are added before any merge
+  constexpr int kMerge = Size >= kPair * kLanes ? kLanes : Size / kPair;
   constexpr int kColumns = Size * kLanes;
-  constexpr int kRows = Size == 1 ? 4 : 1;
-  constexpr int64_t kFold = Size == 1 ? 4 * kFoldTokens : kFoldTokens;  // many sums: fold seldom
+  constexpr int kSummed = kColumns / kMerge;  // columns in one sum
   const int64_t whole = groups - groups % kLanes;
   LaneSums lanes[kBlockColumns / kColumns + 1];
   for (int64_t t = 0; whole != 0 && t < tokens;) {
-    const int64_t end = t + kFold < tokens ? t + kFold : tokens;
+    const int64_t end = t + kFoldTokens < tokens ? t + kFoldTokens : tokens;
     for (int64_t i = 0; i < whole / kLanes; ++i) lanes[i] = LaneSums{};
-    while (t < end) {
-      const int rows = t + kRows <= end ? kRows : 1;
+    for (; t < end; ++t) {
       const T* xt = x + t * x_step;
       const T* gt = grad + t * g_step;
       for (int64_t i = 0; i < whole / kLanes; ++i) {
-        LaneSums sums = lanes[i];
-        for (int r = 0; r < rows; ++r) {
-          Vec products[Size];
-          for (int v = 0; v < Size; ++v) {
-            const int64_t at = i * kColumns + v * kLanes;
-            products[v] = load(xt + r * x_step + at) * load(gt + r * g_step + at);
+        Vec sums[kMerge];
+        for (int v = 0; v < kMerge; ++v, xt += kSummed, gt += kSummed) {
+          sums[v] = Vec{};
+          for (int c = 0; c < kSummed; c += kPair * kLanes) {
+            if constexpr (kPair == 2) {
+              const VecPair xs = load_pair(xt + c), gs = load_pair(gt + c);
+              sums[v] += xs.first * gs.first + xs.second * gs.second;
+            } else {
+              sums[v] += load(xt + c) * load(gt + c);
+            }
           }
-          sums.add(merge_all<Size>(products));
         }
-        lanes[i] = sums;
+        lanes[i].add(merge_all<kMerge>(sums));
       }
-      t += rows;
     }
     for (int64_t i = 0; i < whole / kLanes; ++i) {
       const auto unmerge = [i](const Vec& lane, double* sums) {
         for (int l = 0; l < kLanes; ++l) {
-          sums[i * kLanes + l % Size * (kLanes / Size) + l / Size] += lane[l];
+          sums[i * kLanes + l % kMerge * (kLanes / kMerge) + l / kMerge] += lane[l];
         }
       };
       unmerge(lanes[i].signed_sum, signed_sum);
@@ -264,9 +272,54 @@ void attribution_narrow(
       unmerge(lanes[i].squared_sum, squared_sum);
     }
   }
-  attribution_odd(
+  const auto rest = Size >= kLanes ? attribution_wide<T> : attribution_odd<T>;
+  rest(
       x + whole * Size, grad + whole * Size, x_step, g_step, tokens, groups - whole, Size,
       signed_sum + whole, absolute_sum + whole, squared_sum + whole);
+}
+
+// Single channels: nothing to merge. Rows go four at a time, to touch their many sums less often.
+template <typename T>
+void attribution_single(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
+    double* signed_sum, double* absolute_sum, double* squared_sum) {
+  constexpr int kRows = 4, kColumns = 2 * kLanes;
+  constexpr int64_t kFold = 4 * kFoldTokens;  // many sums: fold seldom
+  const int64_t steps = groups / kColumns;
+  LaneSums lanes[2 * (kBlockColumns / kColumns + 1)];
+  for (int64_t t = 0; steps != 0 && t < tokens;) {
+    const int64_t end = t + kFold < tokens ? t + kFold : tokens;
+    for (int64_t i = 0; i < 2 * steps; ++i) lanes[i] = LaneSums{};
+    while (t < end) {
+      const int rows = t + kRows <= end ? kRows : 1;
+      const T* xt = x + t * x_step;
+      const T* gt = grad + t * g_step;
+      for (int64_t i = 0; i < steps; ++i, xt += kColumns, gt += kColumns) {
+        LaneSums first = lanes[2 * i], second = lanes[2 * i + 1];
+        for (int r = 0; r < rows; ++r) {
+          const VecPair xs = load_pair(xt + r * x_step), gs = load_pair(gt + r * g_step);
+          first.add(xs.first * gs.first);
+          second.add(xs.second * gs.second);
+        }
+        lanes[2 * i] = first;
+        lanes[2 * i + 1] = second;
+      }
+      t += rows;
+    }
+    for (int64_t i = 0; i < 2 * steps; ++i) {
+      const int64_t block = i / 2 * kColumns, odd = i % 2;
+      for (int l = 0; l < kLanes; ++l) {
+        const int64_t g = block + (kPairsNeighbours<T> ? 2 * l + odd : odd * kLanes + l);
+        signed_sum[g] += lanes[i].signed_sum[l];
+        absolute_sum[g] += lanes[i].absolute_sum[l];
+        squared_sum[g] += lanes[i].squared_sum[l];
+      }
+    }
+  }
+  const int64_t whole = steps * kColumns;
+  attribution_odd(
+      x + whole, grad + whole, x_step, g_step, tokens, groups - whole, 1, signed_sum + whole,
+      absolute_sum + whole, squared_sum + whole);
 }
 
 // Write the partial sums of one cut. partials is (batch, chunks, 3, groups) and need not be cleared.
@@ -300,20 +353,22 @@ void attribution_task(
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (exact) {
     attribution_exact(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
-  } else if (n >= 16 * kLanes || (n >= 4 * kLanes && groups < kLanes)) {
+  } else if (n >= 16 * kLanes) {
     attribution_broad(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
-  } else if (n >= kLanes) {
-    attribution_wide(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else if (n == 1) {
-    attribution_narrow<1>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+    attribution_single(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
   } else if (n == 2) {
     attribution_narrow<2>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
-  } else if (n == 4 && kLanes > 4) {
-    attribution_narrow<(kLanes > 4 ? 4 : 1)>(
-        x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
-  } else if (n == 8 && kLanes > 8) {
-    attribution_narrow<(kLanes > 8 ? 8 : 1)>(
-        x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 4) {
+    attribution_narrow<4>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 8) {
+    attribution_narrow<8>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 16) {
+    attribution_narrow<16>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n == 32) {
+    attribution_narrow<32>(x, grad, xs, gs, tokens, groups, signed_sum, absolute_sum, squared_sum);
+  } else if (n > kLanes) {
+    attribution_wide(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   } else {
     attribution_odd(x, grad, xs, gs, tokens, groups, n, signed_sum, absolute_sum, squared_sum);
   }

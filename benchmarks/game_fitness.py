@@ -1,0 +1,92 @@
+"""Fitness with and without the game at equal tokens: several seeds of one run file, an arm each.
+
+    OMP_NUM_THREADS=1 python benchmarks/game_fitness.py --run examples/ci.yaml --seeds 1 2 3
+
+Prints the winner of every search on held-out text, with its size, and for each arm the paired
+difference to plain fitness over seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+import torch
+
+from orchestrator.event_log import LOG_NAME, EventLog, read_log
+from orchestrator.journal import Journal
+from orchestrator.member_host import MemberHost, NoExchange
+from orchestrator.run_loading import load_run
+from orchestrator.search import Search
+from orchestrator.setting import prepare
+from orchestrator.story.telling import told
+
+FRONT = "nats_per_gflop: front"
+PROPOSERS = "[{proposer: mutation, weight: 2}, {proposer: best_reply}, {proposer: replicator}]"
+ARMS = {
+    "plain": [],
+    "price of the front": [f"fitness={{{FRONT}}}"],
+    "game": [f"fitness={{{FRONT}, game: {{}}}}"],
+    "game and its proposers": [f"fitness={{{FRONT}, game: {{}}}}", f"proposers={PROPOSERS}"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="examples/ci.yaml")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    parser.add_argument("--set", dest="more", action="append", default=[])
+    options = parser.parse_args()
+    found: dict[str, dict[int, float]] = {}
+    torch.set_num_threads(1)
+    print("| arm | seed | bits per byte | parameters | tokens | GFLOPs of the search |")
+    print("|---|---|---|---|---|---|")
+    for arm in options.arms:
+        for seed in options.seeds:
+            bits = one(arm, seed, options.run, options.more)
+            found.setdefault(arm, {})[seed] = bits
+    plain = found.get("plain", {})
+    for arm, by_seed in found.items():
+        pairs = [by_seed[s] - plain[s] for s in by_seed if s in plain and arm != "plain"]
+        if len(pairs) > 1:
+            error = statistics.stdev(pairs) / len(pairs) ** 0.5
+            print(f"{arm} - plain: {statistics.mean(pairs):+.4f} bits per byte, se {error:.4f}")
+
+
+def one(arm: str, seed: int, run: str, more: list[str]) -> float:
+    """Run one search to its end and print its line; return the winner's held-out bits per byte.
+
+    One host in this process does all tasks: the log is the same as with Ray's workers.
+    """
+    config = load_run(Path(run), overrides=[*ARMS[arm], "baseline=false", *more], seed=seed).config
+    with tempfile.TemporaryDirectory() as directory:
+        path, setting = Path(directory), prepare(config)
+        host = MemberHost(
+            corpus=setting.corpus,
+            settings=setting.settings,
+            checkpoints=path / "checkpoints",
+            exchange=NoExchange(),
+            worker=0,
+        )
+        with EventLog(path / LOG_NAME) as log:
+            search = Search(setting.rules, Journal(log, lambda *_: None))
+            tasks = list(search.begin())
+            while tasks:
+                tasks += search.receive(host.run(tasks.pop(0)))
+                host.flush()
+        host.close()
+        story = told(read_log(path / LOG_NAME)[0])
+    winner = story.assessed["winner"]
+    print(
+        f"| {arm} | {seed} | {winner.bits_per_byte:.4f} | {winner.parameters} | {story.tokens} "
+        f"| {story.flops / 1e9:.1f} |",
+        flush=True,
+    )
+    return winner.bits_per_byte
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Searches in MLflow: their record is written, completed, and found again."""

@@ -1,0 +1,163 @@
+"""Appraises reports: keeps the price of cost, and what finished lineages have taught so far.
+
+A deterministic function of the rules and of what it was told, like the search that tells it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.component_game import ComponentGame
+from orchestrator.fitness import Fitness
+from orchestrator.game_terms import GameEvidence, nash_advantages
+from orchestrator.guard_rail import NO_GUARD_RAIL, GuardRail, Lineages, features, fit_guard_rail
+from orchestrator.pricing import front_price
+from orchestrator.randomness import WHOLE_POPULATION, generator
+from orchestrator.standings import standing
+from search_spaces.gpt.cost import flops_per_token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.events import Reported
+    from orchestrator.fitness import Standing, Unfit
+    from orchestrator.population import Life, MemberRecord
+    from orchestrator.pricing import Priced
+    from orchestrator.rules import Rules
+    from search_spaces.gpt.architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What an interval came to."""
+
+    fitness: Fitness | None
+    """None: it failed."""
+    price: float
+    """mu at which it was scored, nats per token for one GFLOP per training token."""
+    gflops: float
+    """GFLOPs of a training token that the fitness was charged for."""
+
+
+class Appraisal:
+    """Scores a search's reports, in the order in which they come.
+
+    Args:
+        rules: Of the search.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._terms = rules.fitness.game
+        self._price = rules.fitness.nats_per_gflop_per_token
+        self._front_seen = False
+        self._lineages = Lineages()
+        self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
+
+    @property
+    def price_of_play(self) -> float | None:
+        """The price at which the next tasks' games are played; none: no game is played."""
+        return None if self._terms is None else self._price
+
+    def price_is(self, price: float) -> None:
+        """Take the price that the log tells of, which wins over any that is computed here."""
+        self._price, self._front_seen = price, True
+
+    def born(self, member: int) -> None:
+        """Hear that another life begins at a member's place."""
+        self._lineages.born(member)
+
+    def score(self, reports: Sequence[Reported], records: Sequence[MemberRecord]) -> list[Score]:
+        """Return what each report came to; those that come together are scored together.
+
+        Args:
+            reports: Answers to open orders.
+            records: The whole population, before the answers are entered.
+        """
+        horizon = self._rules.horizon_tokens
+        by_member = {record.member: record for record in records}
+        advantages = self._nash_advantages(records, reports)
+        told: dict[int, Standing] = {}
+        for report in reports:
+            life = by_member[report.member].running
+            assert life is not None
+            if report.failure is None:
+                evidence = self._evidence(report, life, advantages.get(report.member, 0.0))
+                told[report.member] = standing(
+                    life, report, horizon_tokens=horizon, evidence=evidence
+                )
+        reporting = {report.member for report in reports}
+        others = [record.outcome for record in records if record.member not in reporting]
+        fitness = self._rules.fitness.score(
+            tuple(told.values()),
+            others=[
+                standing(o.life_before(), o.report, horizon_tokens=horizon)
+                for o in others
+                if o is not None and not o.failed
+            ],
+            horizon_tokens=horizon,
+            price=self._price,
+        )
+        found = dict(zip(told, fitness, strict=True))
+        return [self._score(told.get(r.member), found.get(r.member)) for r in reports]
+
+    def _score(self, told: Standing | None, fitness: Fitness | Unfit | None) -> Score:
+        if told is None or not isinstance(fitness, Fitness):
+            return Score(fitness=None, price=self._price, gflops=0.0)
+        saved = 0.0
+        if self._terms is not None and self._terms.best_reply and told.evidence is not None:
+            game = told.evidence.game
+            if game is not None and game.phi_gain(self._price) > 0:
+                saved = game.saved_gflops
+        return Score(fitness=fitness, price=self._price, gflops=told.flops_per_token / 1e9 - saved)
+
+    def close(self, generation: int, records: Sequence[MemberRecord]) -> Priced | None:
+        """Learn from a generation that all have reported; return the price that its front shows.
+
+        The price is in force once the log tells of it (`price_is`).
+        """
+        if self._terms is not None and self._terms.guard_rail:
+            draw = generator(self._rules.seed, "guard_rail", generation, WHOLE_POPULATION)
+            self._guard_rail = fit_guard_rail(self._lineages.samples(), draw)
+        if not self._rules.fitness.price_of_front:
+            return None
+        living = [
+            (o.life.genome.architecture, o.fitness)
+            for o in (r.outcome for r in records)
+            if o is not None and o.fitness is not None
+        ]
+        return front_price(
+            [training_flops(architecture) / 1e9 for architecture, _ in living],
+            [f.part("loss_present") + f.part("horizon_correction") for _, f in living],
+            before=self._price if self._front_seen else None,
+        )
+
+    def _nash_advantages(
+        self, records: Sequence[MemberRecord], reports: Sequence[Reported]
+    ) -> dict[int, float]:
+        """Play members against the corpus's sources, where that is asked for: nats by member."""
+        if self._terms is None or not self._terms.nash_average:
+            return {}
+        newest = {r.member: r.outcome.report for r in records if r.outcome is not None}
+        newest |= {report.member: report for report in reports}
+        return nash_advantages(
+            {m: r.domain_losses for m, r in newest.items() if r.domain_losses is not None}
+        )
+
+    def _evidence(self, report: Reported, life: Life, nash_advantage: float) -> GameEvidence | None:
+        if self._terms is None:
+            return None
+        game = None if report.game is None else ComponentGame.from_json(report.game)
+        correction = NO_GUARD_RAIL
+        if self._terms.guard_rail and report.losses:
+            loss = sum(report.losses) / len(report.losses)
+            found = features(report.utilities, game, life.genome.architecture)
+            self._lineages.reported(report.member, report.generation, features=found, loss=loss)
+            correction = self._guard_rail.correct(found)
+        return GameEvidence(game=game, nash_advantage=nash_advantage, guard_rail=correction)
+
+
+def training_flops(architecture: Architecture) -> float:
+    """Return the FLOPs of training one token at the full context."""
+    return flops_per_token(architecture, sequence_length=architecture.context_length)

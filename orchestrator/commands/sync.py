@@ -1,0 +1,73 @@
+"""`masga sync DIR`: make or complete the record of a search in MLflow from its event log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orchestrator.adapters.mlflow.sync import Synced
+    from orchestrator.commands import Subparsers
+
+
+def add(commands: Subparsers) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("sync", help="bring MLflow up to date with a search's event log")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of a search")
+    parser.add_argument(
+        "--tracking-uri", metavar="URI", help="instead of the store in the search's run file"
+    )
+    parser.add_argument("--experiment", metavar="NAME", help="instead of the run file's")
+    parser.add_argument(
+        "--register-model", metavar="NAME", help="make the winner a version of this model"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record."""
+    # pydantic and mlflow: not for --help
+    from orchestrator.adapters.mlflow.observer import (  # noqa: PLC0415
+        DEFAULT_EXPERIMENT,
+        look,
+        tracking_uri,
+    )
+    from orchestrator.adapters.mlflow.sync import sync  # noqa: PLC0415
+    from orchestrator.resuming import run_to_show  # noqa: PLC0415
+    from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
+
+    directory: Path = arguments.directory
+    check_holds_search(directory)
+    config = run_to_show(directory).mlflow
+    uri = arguments.tracking_uri or tracking_uri(config, directory)
+    synced = sync(
+        directory,
+        tracking_uri=uri,
+        experiment=arguments.experiment or config.experiment or DEFAULT_EXPERIMENT,
+        register_model=arguments.register_model or config.register_model,
+    )
+    for line in _told(synced, directory, uri):
+        print(line)
+    print(look(uri))
+    return 0
+
+
+def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
+    of_all = f"{synced.generations} of {synced.planned_generations} generations"
+    if synced.is_running:
+        state = f"is still running: {of_all} so far; what is there was recorded"
+    elif synced.is_finished:
+        state = f"has finished after {synced.generations} generations"
+    else:
+        state = f"was interrupted after {of_all}"
+    new = (
+        f"{synced.new_runs} new runs, {synced.new_points} new points"
+        if synced.new_runs or synced.new_points
+        else "nothing was missing"
+    )
+    return (
+        f"{directory} {state}",
+        f"{uri} has it as run {synced.run_id} with {synced.segments} segments ({new})",
+    )

@@ -1,0 +1,58 @@
+"""The price mu that a search asks for cost: fixed, or what its own population shows (DESIGN 4.5).
+
+A population's price is the slope of its (cost, loss) front at its median cost. Fronts of few
+members are noisy, so the price moves only a part of the way from generation to generation; where
+the front has a single member (the cheapest is the best) a unit of cost buys nothing, and the price
+falls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from orchestrator.game.participation import price_from_front
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOVE = 0.25
+"""Share of the way to a generation's own slope: a memory of about four generations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A price and where it came from."""
+
+    value: float
+    """Nats per token for one GFLOP per training token, >= 0."""
+    reason: str
+    """What moved it, in words."""
+
+
+def front_price(
+    costs: Sequence[float],  # GFLOPs of a training token
+    losses: Sequence[float],  # nats per token
+    *,
+    before: float | None,
+) -> Priced:
+    """Return the price after a generation.
+
+    Args:
+        costs: Of the living members.
+        losses: Of the same members.
+        before: The price before; None: there was none, and the slope is taken as it is.
+    """
+    slope, reason = before or 0.0, "members that all cost the same show no price"
+    if len(set(costs)) > 1:
+        _, cheapest = min(zip(costs, losses, strict=True))
+        if any(loss < cheapest for loss in losses):
+            price = price_from_front(costs, losses, at=median(costs))
+            slope = price.value
+            reason = f"slope {slope:.4g} of a front of {len(price.front)} members"
+        else:
+            slope, reason = 0.0, "no member is better than the cheapest one"
+    return Priced(
+        value=slope if before is None else before + MOVE * (slope - before), reason=reason
+    )

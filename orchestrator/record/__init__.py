@@ -1,0 +1,1 @@
+"""What a tracking store should hold of a search: values made from its story, no MLflow in sight."""
