@@ -7,9 +7,10 @@ import time
 import psutil
 import pytest
 
+from orchestrator import cli
 from orchestrator.certification.record import CERTIFICATE
-from orchestrator.event_log import LOG_NAME, read_log
-from orchestrator.events import CertificationFinished, Reported
+from orchestrator.event_log import LOG_NAME, EventLog, read_log
+from orchestrator.events import CertificationFinished, CertificationStarted, Reported
 
 pytestmark = pytest.mark.ray
 OPTIONS = ("--seeds", "2", "--tokens", "50%")
@@ -69,7 +70,8 @@ def test_kill_9_in_the_middle_changes_nothing(search, masga, start):
     assert log.read_bytes() == written
 
 
-def test_mistakes(search, masga, tmp_path):
+def test_mistakes(search, tmp_path, environment, monkeypatch, capsys):
+    monkeypatch.setenv("MASGA_CACHE", environment["MASGA_CACHE"])
     found = search("search")
     for arguments, said in (
         ((found, "--seeds", "1"), "a certificate has 2 to 40 seeds, but got 1"),
@@ -77,8 +79,19 @@ def test_mistakes(search, masga, tmp_path):
         ((found, "--tokens", "9M"), "a share of the winner's 8192 tokens"),
         ((tmp_path, "--seeds", "3"), "event log"),
     ):
-        result = masga("certify", *arguments)
-        assert result.returncode == 2, result.stderr
-        assert said in result.stderr
-        assert "Traceback" not in result.stderr
+        assert cli.main(["certify", *map(str, arguments)]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert "Traceback" not in error
     assert not list(found.glob("certificate-*"))
+
+
+def test_a_certification_is_no_search(search, capsys):
+    found = search("search")
+    plan = {"arms": []}
+    started = CertificationStarted(search={}, plan=plan, notes=(), environment={})
+    (found / "certificate-1").mkdir()
+    with EventLog(found / "certificate-1" / LOG_NAME) as log:
+        log.append([started])
+    assert cli.main(["export", str(found / "certificate-1"), "--format", "yaml"]) == 2
+    assert f"Give the search, {found}; 'masga certify' goes on" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from orchestrator.certification.judgement import judge
 from orchestrator.certification.mean_difference import mean_difference
 from orchestrator.certification.record import to_json, write_certificate
 from orchestrator.certification.sign_flip import sign_flip_p_value
+from orchestrator.certification.telling import reading
 from orchestrator.console.certificate import told_certificate
 from orchestrator.console.summary import as_text
 from orchestrator.game.participation import holm
@@ -141,6 +142,12 @@ def test_the_text_error_is_that_of_the_seeds_mean_by_batch(certified):
     # the formula moves both batches of a state alike: other text would change nothing
     assert winner.text_standard_error == pytest.approx(0.0, abs=1e-12)
     assert text_standard_error([]) is None
+
+
+def test_what_evolution_added_to_the_first_generation_is_told_apart(certified):
+    told = " ".join(reading(certified(winner=-0.1, first=-0.04)))
+    assert "Beside the best genome of the first generation the winner's has -0.0600 bits" in told
+    assert "better in 7 of 7 seeds: what evolution added. This is not among the corrected" in told
 
 
 def test_its_json_is_whole_and_finite(certified, tmp_path):
