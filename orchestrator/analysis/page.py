@@ -278,7 +278,7 @@ def _sizes(found: Findings) -> Section:
                     ROLES, found.trend.slopes, found.trend.slope_errors, strict=True
                 )
             ]
-        )
+        ) + paragraph(telling.foreseen(found.trend, 10 * max(parameters)))
     return Section(anchor="sizes", heading="Over model sizes", body=body)
 
 
