@@ -90,7 +90,8 @@ def analyse(subject: Subject, effort: Effort, *, watching: Watching) -> Findings
     )
     roles, spent_on_roles = _role_losses(model, subject, components, effort)
     sizes, spent_on_sizes = _sizes(subject, effort, watching)
-    spent = spent_on_gradient + alone.spent + game.spent + spent_on_roles + spent_on_sizes
+    spent = spent_on_gradient + alone.spent + pairs.spent + game.spent
+    spent += spent_on_roles + spent_on_sizes
     return Findings(
         name=subject.name,
         text=subject.text,
@@ -113,7 +114,7 @@ def analyse(subject: Subject, effort: Effort, *, watching: Watching) -> Findings
         sizes=sizes,
         trend=trend_of(sizes),
         notes=(*subject.notes, *doubts, *notes, *_notes(shared.owen is None, shared.owen_needs)),
-        spent=spent if pairs is None else spent + pairs.spent,
+        spent=spent,
         seconds=time.perf_counter() - begun,
     )
 
@@ -178,12 +179,10 @@ def _pairs(
     gradient: IntegratedGradient,
     effort: Effort,
     watching: Watching,
-) -> tuple[PairInteractions | None, tuple[str, ...]]:
+) -> tuple[PairInteractions, tuple[str, ...]]:
     """Measure the pairs of heads and blocks; those of the most valuable if all are too many."""
     players = gradient.players
     count = len(players)
-    if count < 2:
-        return None, ("Pair interactions need 2 heads or blocks, but the model has 1.",)
     notes: tuple[str, ...] = ()
     most = min(count, max(2, int((1 + np.sqrt(1 + 8 * effort.evaluations)) / 2)))
     if most < count:

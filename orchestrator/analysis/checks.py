@@ -77,9 +77,10 @@ def no_measurement(name: str) -> Iterator[None]:
     except UserError:
         raise
     except ValueError as error:
+        told = str(error).removesuffix(".")
         raise UserError(
             where=name,
             law="its game can be measured",
-            found=Clause(str(error).removesuffix(".")),
+            found=Clause(told[:1].lower() + told[1:]),
             remedy="Choose another member, or other options.",
         ) from error

@@ -7,6 +7,7 @@ coalitions that they need, and sampled, with errors, where it does not.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,7 @@ def credit(
         owen = owen_from_function(game, unions, n=n)
     by_layer = _between(game, unions, n)
     layers = _values(by_layer, len(unions), budget=budget // 4, rng=rng)
+    game.prefetch(lambda v: _values(v, n, budget=budget, rng=copy.deepcopy(rng)))
     players = _values(game, n, budget=budget, rng=rng)
     ends = game(np.stack([np.zeros(n, np.bool_), np.ones(n, np.bool_)]))
     return Credit(

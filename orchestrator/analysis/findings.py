@@ -48,8 +48,8 @@ class Findings:
     """Of all that can play: heads and feed-forward blocks."""
     credit: Credit
     """Of the same players."""
-    pairs: PairInteractions | None
-    """None: the model has a single component besides the embedding."""
+    pairs: PairInteractions
+    """Of the same players, or the most valuable of them."""
     standing: Standing
     allocation: Allocation
     proxies: Proxies | None

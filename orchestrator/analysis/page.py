@@ -26,10 +26,13 @@ _PAIRS_SHOWN = 12
 
 def analysis_page(found: Findings) -> str:
     """Return the page as one HTML document."""
-    sections = [_verdict(found), _components(found), _values(found)]
-    if found.pairs is not None:
-        sections.append(_pairs(found))
-    sections.append(_allocation(found))
+    sections = [
+        _verdict(found),
+        _components(found),
+        _values(found),
+        _pairs(found),
+        _allocation(found),
+    ]
     if found.history:
         sections.append(_history(found))
     if found.sizes:
@@ -149,7 +152,6 @@ def _values(found: Findings) -> Section:
 
 
 def _pairs(found: Findings) -> Section:
-    assert found.pairs is not None
     rows = pair_rows(found)
     body = figure(
         pairs_figure(found.pairs),
@@ -276,7 +278,7 @@ def _sizes(found: Findings) -> Section:
                     ROLES, found.trend.slopes, found.trend.slope_errors, strict=True
                 )
             ]
-        )
+        ) + paragraph(telling.foreseen(found.trend, 10 * max(parameters)))
     return Section(anchor="sizes", heading="Over model sizes", body=body)
 
 

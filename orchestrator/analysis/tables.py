@@ -64,8 +64,6 @@ def layer_rows(found: Findings) -> list[Row]:
 
 def pair_rows(found: Findings) -> list[Row]:
     """Return one row a pair, the strongest first."""
-    if found.pairs is None:
-        return []
     rows: list[Row] = []
     measured = zip(found.pairs.pairs, found.pairs.values, found.pairs.standard_error, strict=True)
     for (first, second), value, error in measured:

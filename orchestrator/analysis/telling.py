@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.analysis.findings import Findings
+    from orchestrator.game.empirical import ShareTrend
 
 
 def verdict(found: Findings) -> str:
@@ -55,6 +56,21 @@ def allocated(found: Findings) -> str:
         f"Shares of the FLOPs now: {shares(found.allocation.shares)}. The replicator flow from "
         f"there ends at {shares(equilibrium.state, equilibrium.standard_errors)} ({stable}; "
         f"{equilibrium.same_roles:.0%} of the draws from the errors keep these roles)."
+    )
+
+
+def foreseen(trend: ShareTrend, parameters: float) -> str:
+    """Say what equilibrium the trend leads to at a size."""
+    expected = trend.predict(parameters)
+    parts = [
+        f"{role} {100 * expected.shares[at]:.0f}% ({100 * expected.low[at]:.0f} to "
+        f"{100 * expected.high[at]:.0f}%)"
+        for at, role in enumerate(ROLES)
+    ]
+    doubt = "" if expected.is_on_simplex else " That is off the simplex: do not believe it."
+    return (
+        f"The lines lead at {numerals.count(parameters)} parameters to {', '.join(parts)}, with "
+        f"95 % prediction intervals.{doubt}"
     )
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from orchestrator import cli
 
@@ -63,6 +64,18 @@ def test_what_is_missing_is_told(checkpoint, text, tmp_path, capsys):
     ):
         assert cli.main(["analyze", str(checkpoint), *options]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_model_that_has_diverged_is_told(checkpoint, text, tmp_path, capsys):
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes((checkpoint / name).read_bytes())
+    weights = load_file(checkpoint / "model.safetensors")
+    weights["model.embed_tokens.weight"].fill_(float("nan"))
+    save_file(weights, tmp_path / "model.safetensors")
+    assert cli.main(["analyze", str(tmp_path), "--text", str(text), "--sequences", "2"]) == 2
+    told = capsys.readouterr().err
+    assert "its game can be measured, but losses of coalitions must be finite" in told
+    assert not (tmp_path / "analysis").exists()
 
 
 def test_a_checkpoint_without_a_tokenizer_or_of_another_type_is_told(

@@ -6,6 +6,7 @@ import pytest
 from orchestrator.analysis.history import founder, shares_by_generation
 from orchestrator.analysis.sizes import SizedEquilibrium, trend_of
 from orchestrator.analysis.standing import PriceOfFlops, price_of_population, standing
+from orchestrator.analysis.telling import foreseen
 from orchestrator.game.empirical import UncertainEquilibrium
 from orchestrator.story.telling import told
 from trainers.measurement import ComponentId, LeaveOneOut, Spent
@@ -91,3 +92,6 @@ def test_a_trend_needs_three_sizes_and_finds_their_slope():
     trend = trend_of(members)
     np.testing.assert_allclose(trend.slopes, [0.1, -0.1, 0.0], atol=1e-9)
     np.testing.assert_allclose(trend.predict(1e7).shares, [0.5, 0.3, 0.2], atol=1e-9)
+    assert "at 10.0M parameters to attention 50% (" in foreseen(trend, 1e7)
+    assert "off the simplex" not in foreseen(trend, 1e7)
+    assert "off the simplex" in foreseen(trend, 1e13)
