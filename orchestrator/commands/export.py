@@ -49,6 +49,7 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export."""
     # pydantic and, in most formats, torch: not for --help
+    from orchestrator.event_log import LOG_NAME, is_being_written  # noqa: PLC0415
     from orchestrator.export import FORMATS  # noqa: PLC0415
     from orchestrator.export.atomic import require_free, write_whole  # noqa: PLC0415
     from orchestrator.export.subject import find_subject  # noqa: PLC0415
@@ -63,8 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
         / f"{arguments.format}-m{subject.member:03d}-g{subject.generation:03d}{made.suffix}"
     )
     require_free(target, force=arguments.force)
-    if subject.story.finished is None:
-        print(f"masga: this search has not finished: {subject} is what there is", file=sys.stderr)
+    if subject.damage is not None:
+        print(f"masga: {subject.damage} What is whole before it is exported.", file=sys.stderr)
+    elif subject.story.finished is None:
+        state = "is running" if is_being_written(subject.directory / LOG_NAME) else "was stopped"
+        print(
+            f"masga: this search {state} and has no winner yet: this is {subject}", file=sys.stderr
+        )
     write_whole(target, lambda part: made.write(subject, part), force=arguments.force)
     print(f"{_name(subject)}: {arguments.format} in {target}")
     print("\n".join(("use it:", *(f"  {line}" for line in made.use(subject, target)))))

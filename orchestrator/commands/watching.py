@@ -107,7 +107,10 @@ def _places(directory: Path, record: MlflowRecord | None) -> Places:
         ("run file with every default", directory / RESOLVED),
     ]
     run = shlex.quote(str(directory / RESOLVED))
-    commands = [("again with another seed", f"masga search {run} --seed 2")]
+    commands = [
+        ("the winner in transformers", f"masga export {shlex.quote(str(directory))} --format hf"),
+        ("again with another seed", f"masga search {run} --seed 2"),
+    ]
     if record is not None:
         commands.append(("curves in the browser", record.command))
     kept = tuple((what, path) for what, path in files if path.exists())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
 from orchestrator.resuming import logged_run
 from orchestrator.run_directory import CHECKPOINTS
 from orchestrator.story.telling import leaderboard, told
@@ -36,6 +36,8 @@ class Subject:
     """The baseline's is the number after the population's last."""
     generation: int
     genome: Genome
+    damage: str | None = None
+    """What is wrong with the log; the story is what is whole before it."""
 
     @property
     def point(self) -> Point:
@@ -121,9 +123,15 @@ def find_subject(
     Raises:
         UserError: No such search or member, or none has finished an interval.
     """
-    events, _, _ = read_log(directory / LOG_NAME)
+    damage = None
+    try:
+        events = tuple(read_log(directory / LOG_NAME)[0])
+    except DamagedLogError as error:
+        events, damage = error.whole, str(error)
+        if not events:
+            raise
     run = logged_run(events, directory)
-    story = told(tuple(events))
+    story = told(events)
     whole = sorted(point for point, report in story.reports.items() if report.failure is None)
     point = _point(story, whole, member=member, generation=generation)
     if point is None:
@@ -146,6 +154,7 @@ def find_subject(
         member=point[0],
         generation=point[1],
         genome=genome,
+        damage=damage,
     )
 
 

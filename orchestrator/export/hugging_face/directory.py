@@ -64,7 +64,7 @@ def use(subject: Subject, target: Path) -> tuple[str, ...]:
     """Return how to write text with it."""
     del subject
     return (
-        "pip install transformers",
+        "pip install torch transformers",
         f"cd {shlex.quote(str(target))}",
         (
             "python -c \"from transformers import pipeline; print(pipeline('text-generation', '.')"

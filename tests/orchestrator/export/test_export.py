@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME
+from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.export import FORMATS
 from orchestrator.export.atomic import write_whole
 from orchestrator.export.subject import find_subject
@@ -108,8 +108,32 @@ def test_a_search_that_goes_on_says_so_and_gives_the_best_so_far(
     assert not find_subject(directory).is_winner
     assert main(["export", str(directory), "--format", "hf", "--output", str(tmp_path / "hf")]) == 0
     told = capsys.readouterr()
-    assert "has not finished: member 1 after generation 1" in told.err
+    assert "was stopped and has no winner yet: this is member 1 after generation 1" in told.err
     assert told.out.startswith("member 1 after generation 1: hf in ")
+
+
+def test_a_running_search_is_told_as_such(genome, searched, tmp_path, capsys):
+    directory = searched(genome(), finished=False)
+    with EventLog(directory / LOG_NAME):
+        assert (
+            main(["export", str(directory), "--format", "hf", "--output", str(tmp_path / "hf")])
+            == 0
+        )
+    assert "is running and has no winner yet" in capsys.readouterr().err
+
+
+def test_what_is_whole_before_a_damaged_line_is_exported(genome, searched, tmp_path, capsys):
+    directory = searched(genome())
+    lines = (directory / LOG_NAME).read_bytes().splitlines(keepends=True)
+    lines[-2] = lines[-2].replace(b"heldout", b"selection").replace(b"winner", b"loser_")
+    (directory / LOG_NAME).write_bytes(b"".join(lines))
+    assert main(["export", str(directory), "--format", "hf", "--output", str(tmp_path / "hf")]) == 0
+    told = capsys.readouterr()
+    assert f"line {len(lines) - 1}: every line continues the checksum" in told.err
+    assert told.out.startswith("member 1 after generation 1: ")  # whose win is not told any more
+    (directory / LOG_NAME).write_bytes(b"x" + b"".join(lines))
+    assert main(["export", str(directory), "--format", "hf", "--output", str(tmp_path / "no")]) == 2
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_damaged_checkpoint_is_named_with_what_is_whole(genome, searched, tmp_path, capsys):
