@@ -51,7 +51,6 @@ class Appraisal:
         self._rules = rules
         self._terms = rules.fitness.game
         self._price = rules.fitness.nats_per_gflop_per_token
-        self._front_seen = False
         self._lineages = Lineages()
         self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
 
@@ -62,7 +61,7 @@ class Appraisal:
 
     def price_is(self, price: float) -> None:
         """Take the price that the log tells of, which wins over any that is computed here."""
-        self._price, self._front_seen = price, True
+        self._price = price
 
     def born(self, member: int) -> None:
         """Hear that another life begins at a member's place."""
@@ -130,7 +129,7 @@ class Appraisal:
         return front_price(
             [training_flops(architecture) / 1e9 for architecture, _ in living],
             [f.part("loss_present") + f.part("horizon_correction") for _, f in living],
-            before=self._price if self._front_seen else None,
+            before=self._price,
         )
 
     def _nash_advantages(
