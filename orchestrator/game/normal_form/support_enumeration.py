@@ -20,6 +20,7 @@ import numpy as np
 from orchestrator.game.inputs import DegenerateGameWarning, check_bimatrix, scale_of
 from orchestrator.game.normal_form.equilibrium import Equilibrium
 from orchestrator.game.normal_form.extreme_equilibria import extreme_equilibria
+from orchestrator.game.normal_form.vertex_pairs import equilibria_by_vertices
 from orchestrator.game.normal_form.zero_sum import equalising
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 MAX_SUPPORT_PAIRS = 50_000_000
 _TOLERANCE = 1e-9  # of payoffs scaled to a range of 1
 _CHUNK = 20_000
+LEAST_FOR_VERTICES, MOST_FOR_VERTICES = 5, 13
+"""Strategies for which the vertices of the best-reply polytopes are the quicker way."""
 
 
 def support_enumeration(
@@ -60,6 +63,10 @@ def support_enumeration(
             f"strategies first."
         )
     scaled_a, scaled_b = a / scale_of(a), b / scale_of(b)
+    if min(m, n) >= LEAST_FOR_VERTICES and max(m, n) <= MOST_FOR_VERTICES:
+        quick = equilibria_by_vertices(scaled_a, scaled_b)
+        if quick is not None:
+            return tuple(_verified(a, b, row, column) for row, column in quick)
     sizes = range(1, min(m, n) + 1)
     dominated_rows = _dominated_by_size(scaled_a, sizes)
     dominated_columns = _dominated_by_size(scaled_b.T, sizes)
