@@ -19,7 +19,7 @@ def _evaluate(p: tuple[Array, ...], x: tuple[Array, ...]) -> Evaluation:
 LAW = Law(
     name="coverage",
     formula="c = exp(-a k^-b)",
-    paper="Brown et al. 2024 (arXiv:2407.21787), section 3.1; a and b written positive",
+    paper="Brown et al. 2024 (arXiv:2407.21787), eq. 3; a and b written positive",
     inputs=(Input(name="k", unit="samples", span=(1, 1e4)),),
     output=Input(name="c", unit="share of problems solved", span=(0, 1)),
     parameters=(

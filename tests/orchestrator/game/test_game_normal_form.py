@@ -1,5 +1,8 @@
 """Equilibria: regret zero, all of them, against a second algorithm and published games."""
 
+import sys
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +21,7 @@ from orchestrator.game.normal_form import (
     solve_zero_sum,
     support_enumeration,
 )
+from orchestrator.game.normal_form.vertex_pairs import equilibria_by_vertices
 
 
 def bimatrix(m, n, seed):
@@ -232,3 +236,38 @@ def test_bad_payoffs_are_refused_with_a_remedy():
         regret_with_bootstrap(
             np.zeros((1, 2, 2)), [1.0, 0.0], [1.0, 0.0], rng=np.random.default_rng(0)
         )
+
+
+@pytest.mark.parametrize("kind", ["normal", "zero_sum", "wide", "integers"])
+def test_vertices_and_supports_find_the_same_equilibria(kind, monkeypatch):
+    """Two algorithms; integers make ties, for which vertices must refuse rather than lose one."""
+    module = sys.modules["orchestrator.game.normal_form.support_enumeration"]
+    answered = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        a, b = rng.normal(size=(2, *rng.integers(5, 9, 2)))
+        if kind == "zero_sum":
+            b = -a
+        elif kind == "wide":
+            a, b = np.exp(3 * a), np.exp(3 * b)
+        elif kind == "integers":
+            a, b = np.round(20 * a), np.round(20 * b)
+        quick = equilibria_by_vertices(a / np.ptp(a), b / np.ptp(b))
+        answered += quick is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegenerateGameWarning)
+            found = support_enumeration(a, b)
+            with monkeypatch.context() as only:
+                only.setattr(module, "LEAST_FOR_VERTICES", 99)
+                expected = support_enumeration(a, b)
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one.row, other.row, atol=1e-9)
+            np.testing.assert_allclose(one.column, other.column, atol=1e-9)
+            assert one.regret <= 1e-10 * max(np.ptp(a), np.ptp(b))
+    assert answered >= 6
+
+
+def test_vertices_refuse_a_degenerate_game():
+    for game in (np.ones((5, 5)), np.eye(5).repeat(2, axis=1), np.zeros((6, 6))):
+        assert equilibria_by_vertices(game, game) is None
