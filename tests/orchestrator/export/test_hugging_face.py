@@ -16,6 +16,7 @@ from orchestrator.export.hugging_face.tokenizer import byte_library
 from orchestrator.export.hugging_face.uniform import pad, padded_architecture, uniform_shape
 from orchestrator.export.subject import find_subject
 from trainers.data.tokenizer import ByteTokenizer
+from trainers.llama import read_llama
 from trainers.model import Transformer
 
 EXPRESSED = (
@@ -81,6 +82,21 @@ def test_logits_and_generation_are_ours(genes, genome, searched, tmp_path):
         for _ in range(10):
             prompt = torch.cat((prompt, ours(prompt)[:, -1:].argmax(-1)), dim=1)
     assert written.tolist() == prompt.tolist()
+
+
+@pytest.mark.parametrize("genes", [EXPRESSED[0], EXPRESSED[2], EXPRESSED[3]])
+def test_what_is_exported_can_be_analysed(genes, genome, searched, tmp_path):
+    """`masga analyze` reads Llama-type checkpoints; ours are of these types."""
+    subject = find_subject(searched(genome(**genes)))
+    write(subject, tmp_path / "hf")
+    ours = Transformer(subject.genome.architecture).eval()
+    own = subject.state().tensors
+    ours.load_state_dict(
+        {n.removeprefix("model."): t for n, t in own.items() if n.startswith("model.")}
+    )
+    tokens = torch.randint(0, 257, (3, 16), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert (read_llama(tmp_path / "hf").eval()(tokens) - ours(tokens)).abs().max() < 1e-4
 
 
 def test_every_family_is_exported_above(genome):
