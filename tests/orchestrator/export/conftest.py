@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrator.cache import CACHE_VARIABLE
 from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.events import (
     Assessed,
@@ -22,7 +23,7 @@ from orchestrator.events import (
 )
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import CHECKPOINTS
-from orchestrator.setting import CACHE_VARIABLE, corpus_of
+from orchestrator.setting import corpus_of
 from orchestrator.tasks import StateKey
 from search_spaces.genome import Genome, genome_to_json
 from search_spaces.gpt.architecture import Architecture
