@@ -4,10 +4,13 @@
 PYTHON ?= python3
 VENV   ?= .venv
 RUN    ?= examples/demo.yaml
+TESTERS ?= 2
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 KERNELS := $(shell find cuda_ext -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' -o -name CMakeLists.txt)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Files are handed out whole: a real search that several tests of a file look at runs once.
+PYTEST := $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile
 export PIP_CONSTRAINT := $(abspath constraints.txt)
 
 .PHONY: demo test check format clean help
@@ -31,14 +34,14 @@ demo: $(STAMP)
 	@$(BIN)/masga search $(RUN)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

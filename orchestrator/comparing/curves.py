@@ -25,6 +25,7 @@ Unit = Literal["nats per token", "bits per byte"]
 
 GRID = 50
 """Points of the common grid of tokens."""
+MANY_SIZES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +95,24 @@ def common_tokens(curves: Sequence[Curve]) -> tuple[int, int] | None:
     return (first, last) if first <= last else None
 
 
+def is_of_many_sizes(curves: Sequence[Curve]) -> bool:
+    """Return whether some searches spent so much more that equal steps would hide the others."""
+    ends = [points[-1].tokens for points in curves if points]
+    return bool(ends) and max(ends) > MANY_SIZES * min(ends)
+
+
 def grid(curves: Sequence[Curve]) -> tuple[int, ...]:
-    """Return `GRID` equal steps from the first point of all curves to the last one."""
+    """Return `GRID` steps from the first point of all curves to the last one.
+
+    They are equal, or equal in the logarithm where searches are of many sizes.
+    """
     known = [points for points in curves if points]
     if not known:
         return ()
     first = min(points[0].tokens for points in known)
     last = max(points[-1].tokens for points in known)
-    return tuple(int(t) for t in np.unique(np.linspace(first, last, GRID).round()))
+    steps = np.geomspace if is_of_many_sizes(curves) else np.linspace
+    return tuple(int(t) for t in np.unique(steps(first, last, GRID).round()))
 
 
 def on_grid(points: Curve, at: Sequence[int]) -> OnGrid:

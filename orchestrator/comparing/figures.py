@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.comparing.curves import is_of_many_sizes
 from orchestrator.report.drawing import INK, MUTED, SERIES, counted, new_figure
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def loss_by_tokens(comparison: Comparison, width: float) -> Figure:
             axes.axvline(end, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
     axes.set_xlabel("tokens trained by the population")
     axes.set_ylabel(f"loss, {comparison.unit}")
-    counted(axes.xaxis)
+    if is_of_many_sizes([p.curve for p in comparison.populations]):
+        axes.set_xscale("log")
+    else:
+        counted(axes.xaxis)
     _legend(axes, len(comparison.populations), narrow=width < _NARROW)
     return figure
 

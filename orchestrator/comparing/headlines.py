@@ -49,9 +49,15 @@ def _winners(comparison: Comparison) -> tuple[str, ...]:
     told = tuple(_clear(pair) for pair in clear[:MOST])
     rest = len(clear) - len(told)
     if rest:
-        told += (f"{rest} more pairs of winners differ clearly.",)
+        told += (f"Of other pairs of winners {rest} differ clearly.",)
     equal = len(tested) - len(clear)
-    return (*told, f"{equal} pairs of winners do not differ clearly.") if equal else told
+    if equal:
+        told += (
+            "One pair of winners does not differ clearly."
+            if equal == 1
+            else f"{equal} pairs of winners do not differ clearly.",
+        )
+    return told
 
 
 def _clear(pair: Pair) -> str:

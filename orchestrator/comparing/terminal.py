@@ -48,7 +48,10 @@ def _table(sheet: Sheet) -> Table:
     for at, column in enumerate(sheet.columns):
         numeric = at > 0 and all(row[at][:1] in set("0123456789+-") for row in sheet.rows)
         table.add_column(
-            Text(column), justify="right" if numeric else "left", overflow="fold", no_wrap=at == 0
+            Text(column),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=at == 0,
         )
     for row in sheet.rows:
         table.add_row(*(Text(cell) for cell in row))

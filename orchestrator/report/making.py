@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from orchestrator.certification.directory import certificates
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
 from orchestrator.report.search_report import search_report
 from orchestrator.report.subject import State, Subject
 from orchestrator.run_directory import check_holds_search, unwritable
 from orchestrator.story.telling import told
+
+if TYPE_CHECKING:
+    from orchestrator.certification import Certificate
 
 REPORT_NAME = "report.html"
 
@@ -38,13 +43,25 @@ def subject_of(directory: Path, *, commands: frozenset[str]) -> Subject:
             remedy="Wait until the search has begun, or start it with: masga search RUN.yaml.",
         )
     state: State = "running" if is_being_written(path) else "stopped"
+    certificate, certificate_damage = _certificate(directory)
     return Subject(
         story=story,
         directory=directory,
         state="finished" if story.finished is not None else state,
         damage=damage,
         commands=commands,
+        certificate=certificate,
+        certificate_damage=certificate_damage,
     )
+
+
+def _certificate(directory: Path) -> tuple[Certificate | None, str | None]:
+    """Return the newest finished certificate of a search, or why none can be read."""
+    try:
+        found = certificates(directory)
+    except UserError as error:
+        return None, str(error)
+    return (found[-1][1] if found else None), None
 
 
 def write_report(subject: Subject, target: Path) -> None:

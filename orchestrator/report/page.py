@@ -24,8 +24,8 @@ _NOTHING_FROM_ELSEWHERE = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
 """Content security policy: browsers refuse whatever a page would load from the network."""
-_LONG = 40
-"""Characters of a text for which a column keeps room on a phone."""
+_LONG = 60
+"""Characters of a text that has a line of its own on a phone."""
 _DIGEST = 12
 """Hexadecimal digits from which on a text is a name, not a number."""
 _LEGIBLE = 0.75
@@ -120,6 +120,9 @@ def table(
 ) -> str:
     """Return a table; columns of numbers, or of text that begins with one, are set right.
 
+    On a phone long text stands in a line of its own under the rest of its row. The roles are
+    written out because a browser forgets those of a table that is laid out otherwise.
+
     Args:
         columns: Their headings.
         rows: One cell a column.
@@ -129,24 +132,29 @@ def table(
     right = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
     long = [any(len(str(row[at])) > _LONG for row in rows) for at in range(len(columns))]
     kind = [
-        ' class="number"' if r else ' class="long"' if at else ""
-        for r, at in zip(right, long, strict=True)
+        ' class="number"' if r else ' class="long"' if is_long else ""
+        for r, is_long in zip(right, long, strict=True)
     ]
     head = "".join(
-        f'<th scope="col"{k}>{html.escape(c)}</th>' for c, k in zip(columns, kind, strict=True)
+        f'<th scope="col" role="columnheader"{k}>{html.escape(c)}</th>'
+        for c, k in zip(columns, kind, strict=True)
     )
     emphasis = ' class="marked"'
+    stacked = ' class="stacked"' if any(long) else ""
     body = "".join(
-        f"<tr{emphasis if at in marked else ''}>"
-        + "".join(f"<td{k}>{html.escape(str(c))}</td>" for c, k in zip(row, kind, strict=True))
+        f'<tr role="row"{emphasis if at in marked else ""}>'
+        + "".join(
+            f'<td role="cell"{k}>{html.escape(str(c))}</td>' for c, k in zip(row, kind, strict=True)
+        )
         + "</tr>"
         for at, row in enumerate(rows)
     )
     told = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     label = html.escape(caption or f"Table: {', '.join(filter(None, columns))}", quote=True)
     return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{label}"><table>{told}'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">'
+        f'<table role="table"{stacked}>{told}<thead role="rowgroup"><tr role="row">{head}</tr>'
+        f'</thead><tbody role="rowgroup">{body}</tbody></table></div>'
     )
 
 

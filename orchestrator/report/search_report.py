@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.numerals import count
 from orchestrator.report.page import page
 from orchestrator.report.sections import (
+    certificate,
     curves,
     environment,
     failures,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     summary,
+    certificate,
     curves,
     population,
     lineage,

@@ -12,6 +12,7 @@ from orchestrator.story.telling import share_spent
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchestrator.certification import Certificate
     from orchestrator.story.telling import Story
 
 
@@ -30,6 +31,10 @@ class Subject:
     """Which line of the log is damaged; the story is what stands before it."""
     commands: frozenset[str]
     """The subcommands of `masga` that exist here; no other is recommended."""
+    certificate: Certificate | None = None
+    """The newest finished one of the search."""
+    certificate_damage: str | None = None
+    """Why a certificate cannot be read."""
 
     @property
     def name(self) -> str:

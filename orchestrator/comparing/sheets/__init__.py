@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 from orchestrator.comparing.sheets.course import by_tokens, diversity
 from orchestrator.comparing.sheets.genes import importance, survivors
 from orchestrator.comparing.sheets.results import ledger, results, searches, significance
-from orchestrator.comparing.sheets.sheet import Sheet, turned
+from orchestrator.comparing.sheets.sheet import Sheet, turned, without
 
 if TYPE_CHECKING:
     from orchestrator.comparing.comparison import Comparison
 
 __all__ = ["Sheet", "sheets"]
+
+_ROOMY = frozenset(
+    {
+        "space", "selection", "proposers", "winner", "adopting", "restarts", "winner FLOPs",
+        "of them inherited",
+    }
+)  # fmt: skip
+"""Columns of the sheets by search that there is no room for beside many searches."""
 
 
 def sheets(
@@ -28,7 +36,7 @@ def sheets(
     """
     few = len(comparison.populations) <= most_columns
     by_search = [
-        turned(sheet) if few else sheet
+        turned(sheet) if few else without(sheet, *_ROOMY)
         for sheet in (searches(comparison), results(comparison), ledger(comparison))
     ]
     made = (

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from orchestrator.comparing.comparison import Comparison, Population
     from orchestrator.comparing.significance import Pair
 
-MOST_PAIRS = 10
-"""Of more, those with the best winner are shown."""
+MOST_PAIRS, MOST_UNPAIRED = 10, 3
+"""Of more pairs, those with the best winner are shown."""
 
 
 def searches(comparison: Comparison) -> Sheet:
@@ -113,9 +113,10 @@ def significance(comparison: Comparison) -> Sheet:
         remarks.insert(
             0, f"paired bootstrap over {many} held-out batches; negative: the first wins"
         )
-    remarks += [f"{u.a} and {u.b} are not paired: {u.reason}" for u in comparison.unpaired[:10]]
-    if len(comparison.unpaired) > 10:
-        remarks.append(f"{len(comparison.unpaired) - 10} more are not paired; see --json")
+    unpaired = comparison.unpaired
+    remarks += [f"{u.a} and {u.b} are not paired: {u.reason}" for u in unpaired[:MOST_UNPAIRED]]
+    if len(unpaired) > MOST_UNPAIRED:
+        remarks.append(f"{len(unpaired) - MOST_UNPAIRED} more are not paired; see --json")
     return Sheet(
         anchor="significance",
         title="Winners on the same held-out batches",

@@ -24,6 +24,16 @@ def turned(sheet: Sheet) -> Sheet:
     return replace(sheet, columns=columns, rows=tuple(rows))
 
 
+def without(sheet: Sheet, *columns: str) -> Sheet:
+    """Return the sheet without some of its columns."""
+    kept = [at for at, column in enumerate(sheet.columns) if column not in columns]
+    return replace(
+        sheet,
+        columns=tuple(sheet.columns[at] for at in kept),
+        rows=tuple(tuple(row[at] for at in kept) for row in sheet.rows),
+    )
+
+
 def left_out(populations: int, most_columns: int) -> tuple[str, ...]:
     """Return the remark on searches that have no column of their own."""
     more = populations - most_columns

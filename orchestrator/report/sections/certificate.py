@@ -16,11 +16,23 @@ from orchestrator.report.page import Section, bullets, figure, paragraph, table
 
 if TYPE_CHECKING:
     from orchestrator.certification import Certificate
+    from orchestrator.report.subject import Subject
 
+ANCHOR, HEADING = "certificate", "Does the win hold?"
 _KINDS = {"holds": "good", "does not hold": "bad", "cannot be told": ""}
 
 
-def section(certificate: Certificate) -> Section:
+def section(subject: Subject) -> Section | None:
+    """Return what the newest certificate says; none: the search was not certified."""
+    if subject.certificate is not None:
+        return certified(subject.certificate)
+    if subject.certificate_damage is None:
+        return None
+    told = paragraph(f"A certificate cannot be read. {subject.certificate_damage}", kind="bad")
+    return Section(anchor=ANCHOR, heading=HEADING, body=told)
+
+
+def certified(certificate: Certificate) -> Section:
     """Return the section of a finished certificate."""
     winner = next((c for c in certificate.comparisons if c.name == "winner"), None)
     parts = [
@@ -61,4 +73,4 @@ def section(certificate: Certificate) -> Section:
         ),
         bullets(reading(certificate)),
     ]
-    return Section(anchor="certificate", heading="Does the win hold?", body="".join(parts))
+    return Section(anchor=ANCHOR, heading=HEADING, body="".join(parts))

@@ -15,7 +15,7 @@ from orchestrator.certification.telling import reading
 from orchestrator.console.certificate import told_certificate
 from orchestrator.console.summary import as_text
 from orchestrator.game.participation import holm
-from orchestrator.report.sections.certificate import section
+from orchestrator.report.sections import certificate as certificate_section
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_its_fields_are_documented(certified, pytestconfig):
 def test_terminal_and_report_tell_the_verdict_and_every_seed(certified, tmp_path):
     certificate = certified(winner=-0.1, tokens=4096)
     text = as_text(told_certificate(certificate, tmp_path / "certificate.json"), width=400)
-    made = section(certificate)
+    made = certificate_section.certified(certificate)
     for told in (text, made.body.replace("&#x27;", "'")):
         assert certificate.verdict in told
         assert "50% of the winner's 8.19k" in told

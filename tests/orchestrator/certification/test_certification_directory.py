@@ -3,8 +3,10 @@
 import pytest
 
 from orchestrator.certification.directory import certificates, certifications, place_of
-from orchestrator.event_log import LOG_NAME
+from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.events import CertificationStarted
+from orchestrator.report.making import subject_of
+from orchestrator.report.sections import certificate as certificate_section
 
 
 def start_of(plan, **search):
@@ -59,3 +61,19 @@ def test_one_that_was_killed_before_its_first_line_goes_on(tmp_path, planned):
     place.mkdir()
     (place / LOG_NAME).write_bytes(b'{"n":0,"event":"certification_sta')
     assert place_of(tmp_path, start_of(planned()[0])) == (place, ())
+
+
+def test_the_report_shows_the_newest_certificate(tried, tmp_path, tale):
+    with EventLog(tmp_path / LOG_NAME) as log:
+        log.append(tale)
+    assert certificate_section.section(subject_of(tmp_path, commands=frozenset())) is None
+    tried(replicates=3)
+    place, _ = tried(replicates=4)
+    subject = subject_of(tmp_path, commands=frozenset())
+    (_, newest) = certificates(tmp_path)[-1]
+    assert certificate_section.section(subject) == certificate_section.certified(newest)
+    log = place / LOG_NAME
+    log.write_bytes(log.read_bytes().replace(b'"generation":0', b'"generation":9', 1))
+    damaged = certificate_section.section(subject_of(tmp_path, commands=frozenset()))
+    assert "A certificate cannot be read." in damaged.body
+    assert "certificate-2" in damaged.body

@@ -134,3 +134,11 @@ def test_a_member_that_failed_before_its_first_token_is_not_living(search):
         for e in search(members=2, generations=3, fails={(1, 1)})
     ]
     assert [len(g.living) for g in generations(told(events))] == [2, 1, 2]
+
+
+def test_searches_of_many_sizes_each_have_points_on_the_grid():
+    small, large = points([(10, 3.0), (100, 2.0)]), points([(10_000, 3.0), (100_000, 2.0)])
+    at = grid([small, large])
+    assert (at[0], at[-1]) == (10, 100_000)
+    for each in (small, large):
+        assert sum(value is not None for value in on_grid(each, at).best) > 5
