@@ -6,7 +6,6 @@ Unknown keys are errors and nothing is converted behind the user's back, except 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +14,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    WithJsonSchema,
     model_validator,
 )
 
@@ -24,68 +22,17 @@ from orchestrator.horizon import ESTIMATORS
 from orchestrator.mistakes import LawsBroken, Mistake
 from orchestrator.plugins import PROPOSERS_ARE_GIVEN, check_plugin
 from orchestrator.proposers import PROPOSERS
-from orchestrator.quantities import parse_bytes, parse_count
 from orchestrator.run_laws import broken_laws
+from orchestrator.run_types import (  # pydantic reads them at run time
+    Amount,
+    Bytes,
+    Count,
+    Share,
+    broken,
+    read_source,
+    read_workers,
+)
 from orchestrator.selection import POLICIES
-
-_SIZE_SCHEMA = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
-    "examples": [4096, "8M", "1e6"],
-}
-
-
-def _law(law: str, found: object, remedy: str) -> LawsBroken:
-    return LawsBroken(Mistake(law=law, found=repr(found), remedy=remedy))
-
-
-def _real(written: object) -> object:
-    """Read `1e15` and `8M`; leave anything that is not text to the type."""
-    if not isinstance(written, str):
-        return written
-    try:
-        return parse_count(written)
-    except ValueError:
-        raise _law("a number is needed", written, "Write, for example, 1e15 or 8M.") from None
-
-
-def _count(written: object) -> object:
-    value = _real(written)
-    if isinstance(value, float):
-        if not value.is_integer():
-            raise _law("a whole number is needed", written, "Write, for example, 4096 or 8M.")
-        return int(value)
-    return value
-
-
-def _bytes(written: object) -> object:
-    try:
-        return parse_bytes(written)
-    except ValueError:
-        remedy = "Write, for example, 256MB, 2GB or 1GiB."
-        raise _law("an amount of memory is needed", written, remedy) from None
-
-
-def _workers(written: object) -> object:
-    if written == "auto" or (type(written) is int and written >= 1):
-        return written
-    remedy = "Write `auto` for one worker a free core or accelerator, or a number such as 2."
-    raise _law("`auto` or a whole number of at least 1 is needed", written, remedy)
-
-
-def _source(written: object) -> object:
-    if isinstance(written, str):
-        if re.search(r"[/\\*]|\.\w+$", written):
-            remedy = f"For files write {{path: {written}}}."
-            raise _law("a plain word is the name of a corpus", written, remedy)
-        return {"name": written}
-    return written
-
-
-Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_SIZE_SCHEMA)]
-"""A whole number; `8M` and `1e6` are read too."""
-Amount = Annotated[float, BeforeValidator(_real), WithJsonSchema(_SIZE_SCHEMA)]
-Bytes = Annotated[int, BeforeValidator(_bytes), WithJsonSchema(_SIZE_SCHEMA)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Section(BaseModel):
@@ -118,13 +65,13 @@ class SourceConfig(_Section):
             raise LawsBroken(Mistake(law=law, found=found, remedy=remedy))
         if self.field is not None and self.path is None:
             law = "`field` belongs to a source with a `path`"
-            raise _law(law, self.field, "Delete `field`, or write the `path` of the files.")
+            raise broken(law, self.field, "Delete `field`, or write the `path` of the files.")
         return self
 
 
 Source = Annotated[
     SourceConfig,
-    BeforeValidator(_source),
+    BeforeValidator(read_source),
     Field(json_schema_extra={"description": "A named corpus, or {path: ..., field: ...}."}),
 ]
 
@@ -332,7 +279,7 @@ class TrainingConfig(_Section):
 class ResourcesConfig(_Section):
     """Where the search runs."""
 
-    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
+    workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
     """Processes that host members."""
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0

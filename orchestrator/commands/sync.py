@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         experiment=arguments.experiment or config.experiment or DEFAULT_EXPERIMENT,
         register_model=arguments.register_model or config.register_model,
     )
+    if synced.damage is not None:
+        print(f"masga: {synced.damage}", file=sys.stderr)
+        print("masga: What is whole before that line was recorded.", file=sys.stderr)
     for line in _told(synced, directory, uri):
         print(line)
     print(look(uri))

@@ -11,7 +11,7 @@ from orchestrator.adapters.mlflow.client import told_to_users
 from orchestrator.adapters.mlflow.ending import write_ending
 from orchestrator.adapters.mlflow.recorder import Recorder
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import LOG_NAME, is_being_written, read_log
+from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
 from orchestrator.record.identity import search_id
 from orchestrator.record.search import search_record
 from orchestrator.story.telling import told
@@ -35,6 +35,8 @@ class Synced:
     planned_generations: int
     is_running: bool
     is_finished: bool
+    damage: str | None
+    """Which line of the log is damaged; what is whole before it was recorded."""
 
 
 def sync(
@@ -49,8 +51,8 @@ def sync(
         register_model: Registered model that the winner becomes a version of; none: none.
 
     Raises:
-        UserError: The log is empty or damaged, or the store cannot be used. What was written
-            before stays, and the next call goes on from there.
+        UserError: The log is empty or damaged at its start, or the store cannot be used. What was
+            written before stays, and the next call goes on from there.
     """
     with _no_collection(), told_to_users(tracking_uri):
         recorder = Recorder(tracking_uri, experiment, directory)
@@ -76,13 +78,17 @@ def _no_collection() -> Iterator[None]:
 def _sync(recorder: Recorder, directory: Path, register_model: str | None) -> Synced:
     log = directory / LOG_NAME
     is_running = is_being_written(log)
-    events = tuple(read_log(log)[0])
+    damage: str | None = None
+    try:
+        events = tuple(read_log(log)[0])
+    except DamagedLogError as error:
+        events, damage = error.whole, str(error)
     story, search = told(events), search_id(log)
     if story.started is None or search is None:
         raise UserError(
             where=str(log),
             law="a search that is recorded has begun",
-            found=Clause("its log is empty"),
+            found=Clause("its log is empty" if damage is None else f"its start is lost ({damage})"),
             remedy="Wait for its first generation, or start it again in a new directory.",
         )
     record = search_record(
@@ -103,4 +109,5 @@ def _sync(recorder: Recorder, directory: Path, register_model: str | None) -> Sy
         planned_generations=story.started.generations,
         is_running=is_running,
         is_finished=story.finished is not None,
+        damage=damage,
     )

@@ -278,3 +278,21 @@ def test_files_are_written_again_only_when_the_log_went_on(tale, store, search_i
     assert not logged.exists()
     recorded(search_in(directory, tale), store)
     assert logged.read_bytes() == (directory / LOG_NAME).read_bytes()
+
+
+def test_of_a_damaged_log_what_is_whole_is_recorded_and_the_line_told(
+    tale, store, search_in, tmp_path
+):
+    directory = search_in(tmp_path / "tale", tale)
+    log = directory / LOG_NAME
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[9] = lines[9].replace(b'"member":', b'"membre":')  # after the first generation
+    log.write_bytes(b"".join(lines))
+    synced = recorded(directory, store)
+    assert "line 10" in synced.damage
+    assert synced.generations == 1
+    assert recorded(directory, store).new_points == 0
+    lines[0] = lines[0].replace(b'"seed":', b'"deed":')
+    log.write_bytes(b"".join(lines))
+    with pytest.raises(UserError, match=r"its start is lost .*line 1"):
+        recorded(directory, store)
