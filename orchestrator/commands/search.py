@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.commands.overriding import add_overrides
+
 if TYPE_CHECKING:
     import argparse
 
@@ -16,15 +18,7 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser("search", help="run the search of a run file")
     parser.add_argument("run_file", type=Path, metavar="RUN.yaml")
     parser.add_argument("--output", type=Path, metavar="DIR", help="directory of searches")
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the run file's seed")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY.PATH=VALUE",
-        dest="overrides",
-        help="put over the run file, e.g. --set population.members=4 (may be repeated)",
-    )
+    add_overrides(parser)
     parser.set_defaults(run=run)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.jobs import add_address
+from orchestrator.commands.overriding import add_overrides
 from orchestrator.submission.entrypoint import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
@@ -40,15 +41,7 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="the paths of sources are the cluster's: send no text",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the run file's seed")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY.PATH=VALUE",
-        dest="overrides",
-        help="put over the run file (may be repeated)",
-    )
+    add_overrides(parser)
     parser.set_defaults(run=run)
 
 
