@@ -56,7 +56,7 @@ def next_commands(subject: Subject) -> list[tuple[str, str]]:
         (
             "certify",
             "Find out whether the win holds: retrain winner and default genome with several seeds.",
-            f"masga certify {where} --seeds 5",
+            f"masga certify {where}",
             has_winner,
         ),
         (

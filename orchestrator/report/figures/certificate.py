@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.report.drawing import INK, MUTED, SERIES, new_figure
+from orchestrator.report.drawing import INK, MUTED, NARROW, SERIES, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +17,10 @@ _SPREAD = 0.25
 """Height over which the seeds of an arm are spread, of the distance between two arms."""
 
 
-def draw(comparisons: Sequence[Compared], *, width: float = 7.2) -> Figure:
+def draw(comparisons: Sequence[Compared], width: float) -> Figure:
     """Draw one row an arm; left of 0 is better than the default genome."""
-    figure, axes = new_figure(width=width, height=1.2 + 0.7 * len(comparisons))
+    is_narrow = width <= NARROW
+    figure, axes = new_figure(width=width, height=1.5 + 0.7 * len(comparisons))
     axes.axvline(0.0, color=INK, linewidth=1.0)
     for row, compared in enumerate(comparisons):
         there = [d for d in compared.differences if d is not None]
@@ -46,8 +47,18 @@ def draw(comparisons: Sequence[Compared], *, width: float = 7.2) -> Figure:
     axes.set_yticks(range(len(comparisons)), [c.name for c in comparisons])
     axes.set_ylim(len(comparisons) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("bits per byte on held-out text, less the default genome's (left is better)")
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, labelcolor=INK)
+    axes.set_xlabel(
+        "bits per byte less the default's\n(left is better)"
+        if is_narrow
+        else "bits per byte on held-out text, less the default genome's (left is better)"
+    )
+    figure.legend(
+        loc="outside upper left",
+        ncols=1 if is_narrow else 2,
+        frameon=False,
+        labelcolor=INK,
+        fontsize=9 if is_narrow else 10,
+    )
     for label_text in axes.get_yticklabels():
         label_text.set_color(INK)
     axes.tick_params(axis="y", color=MUTED, length=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.certification.telling import (
@@ -12,7 +13,7 @@ from orchestrator.certification.telling import (
     reading,
 )
 from orchestrator.report.figures.certificate import draw
-from orchestrator.report.page import Section, bullets, figure, paragraph, table
+from orchestrator.report.page import Section, bullets, figure_at, paragraph, table
 
 if TYPE_CHECKING:
     from orchestrator.certification import Certificate
@@ -53,8 +54,8 @@ def certified(certificate: Certificate) -> Section:
             if c.gain is not None
         )
         parts += [
-            figure(
-                draw(certificate.comparisons),
+            figure_at(
+                partial(draw, certificate.comparisons),
                 description=f"Differences to the default genome, bits per byte: {told}",
                 caption="Each arm beside the default genome of the winner's size, trained from "
                 "scratch with the same data and seeds",

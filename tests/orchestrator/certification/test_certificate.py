@@ -187,4 +187,4 @@ def test_terminal_and_report_tell_the_verdict_and_every_seed(certified, tmp_path
         for compared in certificate.comparisons:
             assert f"{compared.gain.low:+.4f} to {compared.gain.high:+.4f}" in told
     assert 'class="good"' in made.body
-    assert made.body.count("<svg") == 1
+    assert made.body.count("<svg") == 2  # for a screen and for a phone
