@@ -67,6 +67,21 @@ def attribution_rows(rounds: int, megabytes: int) -> None:
             )
 
 
+def cached_rows(rounds: int) -> None:
+    """Tensors that stay in the caches: what the arithmetic alone reaches, whatever memory does."""
+    sizes = (1, 2, 8, 16, 32, 64, 128, 256, 1024)
+    print(f"\n| GB/s from the caches, group size | {' | '.join(map(str, sizes))} |")
+    print(f"|---|{'---|' * len(sizes)}")
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        x, grad = (torch.randn(1, 256, 1024).to(dtype) for _ in range(2))
+        byte_count = 2 * x.numel() * x.element_size()
+        cells = []
+        for size in sizes:
+            run = {"kernel": lambda: grouped_attribution(x, grad, size)}  # noqa: B023
+            cells.append(f"{byte_count / measure(run, 20 * rounds)['kernel'] / 1e9:.1f}")
+        print(f"| {str(dtype).removeprefix('torch.')} | {' | '.join(cells)} |")
+
+
 def attention_rows(rounds: int) -> None:
     print(
         "\n| attention statistics, causal, float32, B=1 H=4 T=2048 | time | of SDPA with V := K |"
@@ -136,6 +151,7 @@ def main() -> None:
         f"kernels: {cuda_ext.status().cpu_level}\n"
     )
     attribution_rows(options.rounds, options.megabytes)
+    cached_rows(options.rounds)
     attention_rows(options.rounds)
     tap_rows(options.rounds)
 
