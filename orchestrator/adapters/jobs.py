@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 import uuid
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 120.0
+"""A cluster that has just started answers before it can take a job."""
+_NOT_YET = "No available agent"
 _MARK = "masga_search"
 """Metadata that tells our jobs from others."""
 
@@ -57,6 +61,7 @@ class Jobs:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 - seconds
 
+        logging.getLogger("ray").setLevel(logging.ERROR)  # it tells of every upload
         self._address = address
         try:
             self._client: Any = JobSubmissionClient(address)
@@ -81,15 +86,34 @@ class Jobs:
 
         Returns:
             The job's name.
+
+        Raises:
+            UserError: The cluster does not take it.
         """
         job = f"masga-{search}-{uuid.uuid4().hex[:8]}"
-        self._client.submit_job(
-            entrypoint=command(job),
-            submission_id=job,
-            runtime_env={"working_dir": str(pack), "env_vars": {"PYTHONUNBUFFERED": "1"}},
-            metadata={_MARK: search, "masga_output": output},
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self._client.submit_job(
+                    entrypoint=command(job),
+                    submission_id=job,
+                    runtime_env={"working_dir": str(pack), "env_vars": {"PYTHONUNBUFFERED": "1"}},
+                    metadata={_MARK: search, "masga_output": output},
+                )
+            except RuntimeError as error:
+                if _NOT_YET not in str(error) or time.monotonic() > until:
+                    raise self._refused(error) from error
+                time.sleep(POLL_SECONDS)
+            else:
+                return job
+
+    def _refused(self, error: RuntimeError) -> UserError:
+        return UserError(
+            where=f"--address {self._address}",
+            law="the cluster takes the job",
+            found=Clause(f"it says: {' '.join(str(error).split())[:300].rstrip('.')}"),
+            remedy="See the head node's dashboard and its logs, then submit again.",
         )
-        return job
 
     def all(self) -> tuple[Job, ...]:
         """Return the cluster's searches, the newest first."""
