@@ -30,10 +30,23 @@ def wait_for_generation(process, directory, generation):
         time.sleep(0.02)
 
 
+def title_of(process):
+    try:
+        return (process.cmdline() or [""])[0]
+    except psutil.Error:  # it has just ended
+        return ""
+
+
 def workers_of(process):
-    """Return the processes that host members; Ray names a process after its actor."""
-    family = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in family if child.cmdline()[:1] and "Trainable" in child.cmdline()[0]]
+    """Wait for the processes that host members, whose titles are Ray's: `ray::`, actor, method."""
+    hosts = ("ray::ResourceTrainable", "ray::Worker")
+    while True:
+        family = psutil.Process(process.pid).children(recursive=True)
+        found = [child for child in family if title_of(child).startswith(hosts)]
+        if found:
+            return found
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
 
 
 def test_the_log_does_not_depend_on_the_number_of_workers(undisturbed, run_file, masga, tmp_path):
@@ -54,9 +67,7 @@ def test_kill_9_of_a_worker_and_of_the_driver(undisturbed, run_file, masga, star
     process = start("search", run_file(), "--output", "killed")
     directory = tmp_path / "killed" / "tiny"
     wait_for_generation(process, directory, 0)
-    workers = workers_of(process)
-    assert workers
-    workers[0].kill()
+    workers_of(process)[0].kill()
     wait_for_generation(process, directory, 1)
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
