@@ -12,7 +12,7 @@ from orchestrator.certification.record import CERTIFICATE
 from orchestrator.event_log import LOG_NAME, EventLog, read_log
 from orchestrator.events import CertificationFinished, CertificationStarted, Reported
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 OPTIONS = ("--seeds", "2", "--tokens", "50%")
 
 

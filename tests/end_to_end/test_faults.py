@@ -9,7 +9,7 @@ import pytest
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import GenerationClosed, Ordered, Reported, SearchFinished, encode
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def lasting(directory):

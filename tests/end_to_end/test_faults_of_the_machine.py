@@ -15,7 +15,7 @@ from orchestrator import cli
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import encode
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def lasting(directory):

@@ -9,7 +9,7 @@ from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.story.lineage import lineage
 from orchestrator.story.telling import told
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def test_the_replay_has_the_losses_of_the_lineage_bit_for_bit(undisturbed, masga, tmp_path):
