@@ -252,8 +252,8 @@ class MemberHost:
         member = self._adopt(task).member
         if member.train(task.tokens).failure is not None:
             raise damage  # it did not fail the first time: it is not the same interval
-        if task.price is not None:
-            member.play(price=task.price)  # the state names what its best reply did without
+        if task.price_of_play is not None:
+            member.play(price=task.price_of_play)  # the state names what its best reply did without
         state = member.state()
         self._exchange.publish(task.key, state_to_bytes(state))
         self._live[task.key] = member
@@ -276,13 +276,14 @@ class MemberHost:
                 nats, bits = evaluation.nats_per_token, evaluation.bits_per_byte
             else:
                 failure = f"the selection loss became {evaluation.nats_per_token}"
-        if failure is None and task.price is not None:
+        price = task.price_of_play
+        if failure is None and price is not None:
             try:
-                reply = member.play(price=task.price)
+                reply = member.play(price=price)
             except ValueError as error:  # without a component the loss is not finite
                 failure, losses, nats, bits = f"its game has no value: {error}", (), None, None
             else:
-                game = game_of(reply, price=task.price, margin=self._settings.game_margin)
+                game = game_of(reply, price=price, margin=self._settings.game_margin)
                 flops += game.flops
                 if self._settings.domain_batches > 0:
                     by_domain = member.evaluate_domains()

@@ -47,6 +47,11 @@ class Train:
     """Keys the order of its data and its dropout masks; none: the run's seed does, as for all."""
 
     @property
+    def price_of_play(self) -> float | None:
+        """The price at which the member's components play: its genome scales the population's."""
+        return None if self.price is None else self.price * self.genome.protocol.price_multiplier
+
+    @property
     def key(self) -> StateKey:
         """The state that this task makes."""
         return StateKey(self.member, self.generation)

@@ -60,3 +60,7 @@ class Protocol:
     """Exponent kappa: a component's update is scaled by (its utility / mean of its kind)^kappa, at
     least 1/4, at most 4. 0: ordinary training, > 0: competition, < 0: cooperation. The space `gpt`
     holds it at 0; a run file opens it."""
+    price_multiplier: Annotated[float, Real(0.25, 4.0, log=True), Within(0, 1e3)] = 1.0
+    """Times the population's price mu: the price at which the member's own components play, so what
+    is pruned from its children. Fitness is at the population's price. The space `gpt` holds it at
+    1; a run file opens it."""

@@ -62,6 +62,7 @@ GPT = Space(
         WarmupBeforeDecay(),
         WithinBudget(),
     ),
-).narrowed(payoff_sharing=Choice((0.0,)))
+).narrowed(payoff_sharing=Choice((0.0,)), price_multiplier=Choice((1.0,)))
 """Decoder-only transformers, layer by layer, and everything that decides how they are trained.
-Payoff sharing is held at 0 (ordinary training): a run file opens it, `{real: [-1, 1]}`."""
+Payoff sharing is held at 0 (ordinary training) and the multiplier of the price at 1: a run file
+opens them, `{real: [-1, 1]}` and `{real: [0.25, 4], log: true}`."""

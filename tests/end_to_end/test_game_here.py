@@ -31,6 +31,7 @@ space:
     head_dim: 16
     num_heads: {integer: [2, 4]}
     payoff_sharing: {real: [-1, 1]}
+    price_multiplier: {real: [0.25, 4], log: true}
   limits: {parameters: 60_000}
 population: {members: 4, interval_tokens: 512}
 budget: {tokens: 8192}
@@ -116,19 +117,24 @@ def test_the_log_does_not_depend_on_who_hosts_and_resumes_by_replay(played, load
     assert search(load(), tmp_path / "halfway", workers=2) == truth
 
 
-def test_every_member_plays_at_the_price_of_the_generation_before(played):
+def test_every_member_plays_at_the_price_of_the_generation_before_as_its_genome_scales_it(played):
     prices = [0.0, *(c.price for c in events_of(played, GenerationClosed))]
     reports = events_of(played, Reported)
+    orders = {(o.member, o.generation): o for o in events_of(played, Ordered)}
+    multipliers = set()
     assert len(reports) == 16
     for report in reports:
         game = ComponentGame.from_json(report.game)
-        assert game.price == prices[report.generation]
+        protocol = orders[report.member, report.generation].genome["protocol"]
+        multipliers.add(multiplier := protocol.get("price_multiplier", 1.0))
+        assert game.price == prices[report.generation] * multiplier
         assert 0 < len(game.measured) <= game.components
         assert game.evaluations <= 12
         assert len(report.domain_losses) == 2
     assert any(report.game["removed"] for report in reports)
     for score in events_of(played, Scored):
         assert {"best_reply", "nash_average", "guard_rail"} <= score.parts["parts"].keys()
+    assert len(multipliers) > 1
     kappas = {o.genome["protocol"].get("payoff_sharing", 0.0) for o in events_of(played, Ordered)}
     assert len(kappas - {0.0}) > 1
 
@@ -173,7 +179,7 @@ def test_a_state_that_must_be_made_again_names_the_same_components(played, load)
                 for task in course.receive(event):
                     remember(task)
     (task,) = tasks
-    assert task.price == report.game["price"]
+    assert task.price_of_play == report.game["price"]
     again = host._remade(task, ValueError("not raised"))
     assert again.least_worth == state.least_worth
     host.close()

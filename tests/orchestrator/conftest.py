@@ -141,7 +141,7 @@ def answer(task, *, fails=lambda task: False):
     tokens = task.ledger.tokens + task.tokens
     losses = tuple(3 * tokens**-0.1 + quality + draw.normal(0, 0.01, 4))
     failed = fails(task)
-    played = not failed and task.price is not None
+    played = not failed and task.price_of_play is not None
     flops = task.tokens * flops_per_token(task.genome.architecture, sequence_length=32)
     return Reported(
         member=task.member,
@@ -158,7 +158,9 @@ def answer(task, *, fails=lambda task: False):
         failure="a loss that is not finite" if failed else None,
         morph=None,
         utilities=utilities_of(task.genome.architecture, draw) if played else None,
-        game=game_of(task.genome.architecture, task.price, draw).to_json() if played else None,
+        game=game_of(task.genome.architecture, task.price_of_play, draw).to_json()
+        if played
+        else None,
         domain_losses=(losses[0], losses[0], losses[1]) if played else None,
         seconds=0.0,
         adoption_seconds=0.0,

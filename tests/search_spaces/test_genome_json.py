@@ -77,11 +77,21 @@ def test_a_gene_that_came_later_is_written_only_where_it_counts():
     assert "payoff_sharing" in json.dumps(opened.to_json())
 
 
-def test_opening_payoff_sharing_adds_one_coordinate_and_leaves_the_draws_of_the_others():
-    opened = GPT.narrowed(payoff_sharing=Real(-1.0, 1.0))
+@pytest.mark.parametrize(
+    ("gene", "domain", "held"),
+    [
+        ("payoff_sharing", Real(-1.0, 1.0), 0.0),
+        ("price_multiplier", Real(0.25, 4.0, log=True), 1.0),
+    ],
+)
+def test_opening_a_later_gene_adds_one_coordinate_and_leaves_the_draws_of_the_others(
+    gene, domain, held
+):
+    opened = GPT.narrowed(**{gene: domain})
     assert opened.dimensions == GPT.dimensions + 1
+    assert gene not in json.dumps(GPT.to_json())
     for seed in range(5):
         closed, open_ = (s.sample(np.random.default_rng(seed)) for s in (GPT, opened))
-        assert closed.protocol.payoff_sharing == 0.0
-        assert open_.protocol.payoff_sharing != 0.0
-        assert GPT.with_genes(open_, {"payoff_sharing": 0.0}) == closed
+        assert getattr(closed.protocol, gene) == held
+        assert getattr(open_.protocol, gene) != held
+        assert GPT.with_genes(open_, {gene: held}) == closed

@@ -34,6 +34,8 @@ GENES = frozenset(
     }
 )
 """All that the pieces and constants express."""
+OF_THE_SEARCH = frozenset({"price_multiplier"})
+"""Genes that decide what becomes of a member's children, and nothing of its own training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ def unexpressed(genome: Genome) -> tuple[tuple[str, object, object], ...]:
         (field.name, value, field.default)
         for half in (genome.architecture, genome.protocol)
         for field in dataclasses.fields(half)
-        if field.name not in GENES and (value := getattr(half, field.name)) != field.default
+        if field.name not in GENES | OF_THE_SEARCH
+        and (value := getattr(half, field.name)) != field.default
     )
 
 

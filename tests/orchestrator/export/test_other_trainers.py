@@ -78,7 +78,10 @@ def test_every_gene_is_followed_or_told(written, genome, searched):
     fields = {
         f.name for half in (usual.architecture, usual.protocol) for f in dataclasses.fields(half)
     }
-    assert fields - OTHERS.keys() <= {"activation", "norm", "position", "payoff_sharing"}
+    assert fields - OTHERS.keys() <= {
+        *("activation", "norm", "position"),  # refused or followed: see below
+        *("payoff_sharing", "price_multiplier"),  # told as `unexpressed` tells them
+    }
 
 
 @pytest.mark.parametrize("misfits", [litgpt.misfits, titan.misfits])

@@ -160,6 +160,10 @@ def test_no_gene_is_left_out_in_silence(genome):
     fields = [f for half in (made.architecture, made.protocol) for f in dataclasses.fields(half)]
     assert {f.name for f in fields if f.default is dataclasses.MISSING} == GENES
     assert unexpressed(made) == ()
+    dear = dataclasses.replace(made.protocol, price_multiplier=2.0)  # trains as it did
+    assert unexpressed(Genome(made.architecture, dear)) == ()
+    shared = dataclasses.replace(made.protocol, payoff_sharing=0.5)
+    assert unexpressed(Genome(made.architecture, shared)) == (("payoff_sharing", 0.5, 0.0),)
     # a gene that came later, away from what it was before there was one
     later = dataclasses.make_dataclass(
         "Later", [("new_gene", float, 0.25)], bases=(Protocol,), frozen=True, kw_only=True

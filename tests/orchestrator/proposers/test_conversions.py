@@ -21,6 +21,7 @@ SPACES = {
         dropout=Choice((0.0, 0.1)),
         activation=Choice(("gelu",)),
         payoff_sharing=Real(-1.0, 1.0),
+        price_multiplier=Real(0.25, 4.0, log=True),
     ),
     "chosen_mix": GPT.narrowed(data_mix=Choice(((0.5, 0.5), (0.25, 0.75)))),
 }
