@@ -105,7 +105,7 @@ def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> Non
 
     Args:
         logged: The search's start.
-        corpus: What the run file's sources are now (`setting.corpus_json`).
+        corpus: What the run file's sources are now (`run_corpus.corpus_json`).
         path: Of the log.
 
     Raises:

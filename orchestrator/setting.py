@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import platform
@@ -12,43 +11,33 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from orchestrator.cache import cache_directory
-from orchestrator.errors import Clause, UserError, for_user
+from orchestrator.errors import Clause, UserError
 from orchestrator.fitness import FitnessRule
 from orchestrator.game_terms import GameTerms
 from orchestrator.mistakes import gathered
 from orchestrator.plugins import make_estimator, make_policy, make_proposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
+from orchestrator.run_corpus import corpus_of, domain_batches, told
 from orchestrator.schedule import ORIGIN, Schedule, Stretch, require_trainable
 from search_spaces.domains import Simplex
-from search_spaces.errors import SpaceError
 from search_spaces.genome import genome_from_json
 from search_spaces.gpt.cost import flops_per_token
 from search_spaces.gpt.priors import first_generation
 from search_spaces.limits import Limits
 from search_spaces.loading import load_space
 from search_spaces.runfile import domain_from_json
-from trainers.data import (
-    SPLITS,
-    CorpusError,
-    CorpusSpec,
-    SourceSpec,
-    prepare_corpus,
-    resolve_named,
-)
-from trainers.data.spec import SMALLEST_BPE_VOCABULARY
 from trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.events import JSON
-    from orchestrator.run_config import FitnessConfig, RunConfig, TrainingConfig
+    from orchestrator.run_config import FitnessConfig, RunConfig
     from search_spaces.domains import Domain
     from search_spaces.genome import Genome
     from search_spaces.space import Space
-    from trainers.data import Corpus, Split
+    from trainers.data import Corpus
 
 SMALLEST_GAME = 2
 """Sequences below which nothing has a standard error."""
@@ -120,95 +109,6 @@ def prepare(config: RunConfig) -> Setting:
     )
 
 
-@contextlib.contextmanager
-def _told(where: str) -> Iterator[None]:
-    """Turn errors of corpora and spaces into the user's, of the key `where` of the run file."""
-    try:
-        yield
-    except (CorpusError, SpaceError) as error:
-        raise for_user(error, where=where) from error
-
-
-def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
-    """Open the text of a run file, prepared if need be, and say what stands in for what.
-
-    Raises:
-        UserError: A source cannot be read, or has too little text for the run.
-    """
-    section = config.corpus
-    sources: list[SourceSpec] = []
-    notes: list[str] = []
-    for at, source in enumerate(section.sources):
-        if source.name is not None:
-            with _told(f"corpus.sources[{at}]"):
-                name, reason = resolve_named(source.name, fallback=section.fallback)
-            sources.append(SourceSpec.named(name))
-            if reason:
-                notes.append(f"{name} stands in for {source.name}: {reason}")
-        else:
-            assert source.path is not None
-            sources.append(SourceSpec.file(source.path, text_field=source.field or "text"))
-    try:
-        spec = CorpusSpec(
-            sources=tuple(sources),
-            tokenizer=section.tokenizer,
-            # Without a vocabulary of its own a corpus reads bytes, and this number is not used.
-            vocab_size=section.vocabulary or SMALLEST_BPE_VOCABULARY,
-            context_length=section.context_length,
-        )
-        corpus = prepare_corpus(spec, cache_directory() / "corpora")
-    except CorpusError as error:
-        raise for_user(error, where=f"corpus: {error.where}") from error
-    with _told("population.interval_tokens"):
-        corpus.require_batch(config.population.interval_tokens)
-    _require_evaluation(config.training, corpus)
-    _require_game(config, corpus)
-    return corpus, tuple(notes)
-
-
-def _require_evaluation(training: TrainingConfig, corpus: Corpus) -> None:
-    """Check that every split holds what will be evaluated on it, long before it is."""
-    sequences = training.evaluation_sequences
-    asked: tuple[tuple[str, Split, int], ...] = (
-        ("evaluation_sequences", "game", 1),  # the probe batch of a morph
-        ("evaluation_batches", "selection", training.evaluation_batches),
-        ("heldout_batches", "heldout", training.heldout_batches),
-    )
-    for key, split, batches in asked:
-        found = sum(corpus.windows(split))
-        if batches * sequences > found:
-            raise UserError(
-                where=f"training.{key}",
-                law=f"the {split} split holds {batches} x {sequences} evaluation sequences of "
-                f"{corpus.context_length} tokens",
-                found=Clause(f"it holds {found}"),
-                remedy="Use more text, or lower evaluation_sequences or the number of batches.",
-            )
-
-
-def _require_game(config: RunConfig, corpus: Corpus) -> None:
-    """Check the same of what the components' game is played on, and of each source by itself."""
-    game = config.fitness.game
-    if game is not None and game.sequences > (found := sum(corpus.windows("game"))):
-        raise UserError(
-            where="fitness.game.sequences",
-            law=f"the game split holds {game.sequences} sequences of {corpus.context_length} "
-            "tokens",
-            found=Clause(f"it holds {found}"),
-            remedy="Use more text, or fewer sequences.",
-        )
-    needed = _domain_batches(config) * config.training.evaluation_sequences
-    for at, found in enumerate(corpus.windows("selection")):
-        if needed > found:
-            raise UserError(
-                where=f"corpus.sources[{at}]",
-                law=f"with fitness.game.nash_average each source has {needed} evaluation sequences "
-                "in the selection split",
-                found=Clause(f"it has {found}"),
-                remedy="Use more of its text, or lower training.evaluation_batches.",
-            )
-
-
 def _require_device(config: RunConfig) -> None:
     """Check what can be known before a worker runs; another machine's devices cannot."""
     on_cuda = config.training.device == "cuda" or config.resources.gpus_per_worker > 0
@@ -223,17 +123,17 @@ def _require_device(config: RunConfig) -> None:
 
 def _space(config: RunConfig, corpus: Corpus) -> Space:
     limits = config.space.limits
-    with _told("space.name"):
+    with told("space.name"):
         space = (
             load_space(config.space.name)
             .with_constants(vocab_size=corpus.vocab_size, context_length=corpus.context_length)
             .narrowed(data_mix=Simplex(corpus.num_sources))
         )
     domains = _domains(config, space)
-    with _told("space.genes"):
+    with told("space.genes"):
         space = space.narrowed(**domains)
         space.default()  # law against law: said before anything is started
-    with _told("space.limits"):
+    with told("space.limits"):
         space = space.limited(
             Limits(
                 max_parameters=limits.parameters,
@@ -252,7 +152,7 @@ def _domains(config: RunConfig, space: Space) -> dict[str, Domain]:
     errors: list[UserError] = []
     for name, written in config.space.genes.items():
         try:
-            with _told(f"space.genes.{name}"):
+            with told(f"space.genes.{name}"):
                 domains[name] = domain_from_json(space.gene(name), written)
         except UserError as error:
             errors.append(error)
@@ -294,7 +194,7 @@ def _schedule(config: RunConfig, space: Space) -> Schedule | None:
                 found=Clause(f"{error}".removesuffix(".")),
                 remedy="Write it as `masga export --format yaml` does.",
             ) from error
-        with _told(where):
+        with told(where):
             require_trainable(space, genome)
         stretches.append(Stretch(intervals=written.intervals, genome=genome, seed=written.seed))
     return Schedule(stretches=tuple(stretches))
@@ -330,7 +230,7 @@ def _generations_for_flops(config: RunConfig, first: Sequence[Genome]) -> int:
 
 
 def _first_genomes(config: RunConfig, space: Space, horizon_tokens: int) -> tuple[Genome, ...]:
-    with _told("space"):
+    with told("space"):
         return first_generation(
             space,
             config.population.members,
@@ -364,34 +264,8 @@ def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
         game_evaluations=0 if game is None else game.evaluations,
         game_sequences=SMALLEST_GAME if game is None else game.sequences,
         game_margin=0.0 if game is None else game.margin,
-        domain_batches=_domain_batches(config),
+        domain_batches=domain_batches(config),
     )
-
-
-def _domain_batches(config: RunConfig) -> int:
-    """Return the evaluation batches of each source: as many as all sources have together."""
-    game = config.fitness.game
-    if game is None or not game.nash_average:
-        return 0
-    return max(1, config.training.evaluation_batches // len(config.corpus.sources))
-
-
-def corpus_json(setting: Setting) -> dict[str, JSON]:
-    """Return what identifies the corpus and how much of it is where, for the log."""
-    corpus, manifest = setting.corpus, setting.corpus.manifest
-    return {
-        "notes": list(setting.notes),
-        "digest": corpus.digest,
-        "sources": [
-            {"name": s.name, "licence": s.licence, "content_sha256": s.content_sha256}
-            for s in manifest.sources
-        ],
-        "vocab_size": corpus.vocab_size,
-        "context_length": corpus.context_length,
-        "documents": {split: manifest.documents(split) for split in SPLITS},
-        "tokens": {split: manifest.tokens(split) for split in SPLITS},
-        "text_bytes": {split: manifest.text_bytes(split) for split in SPLITS},
-    }
 
 
 def environment() -> dict[str, JSON]:

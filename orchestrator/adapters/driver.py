@@ -15,9 +15,10 @@ from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.resuming import has_finished, require_same_text, run_to_resume
+from orchestrator.run_corpus import corpus_json
 from orchestrator.run_directory import check_holds_search, check_writable
 from orchestrator.search import Search
-from orchestrator.setting import corpus_json, prepare
+from orchestrator.setting import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +106,7 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
     started = SearchStarted(
         run=config.deciding(),
         space=setting.rules.space.to_json(),
-        corpus=corpus_json(setting),
+        corpus=corpus_json(setting.corpus, setting.notes),
         horizon_tokens=setting.settings.horizon_tokens,
         generations=setting.rules.generations,
         environment={"run": config.beside(), "began_at": time.time(), **setting.environment},

@@ -12,7 +12,7 @@ from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchStarted
 from orchestrator.resuming import logged_run
-from orchestrator.setting import corpus_of
+from orchestrator.run_corpus import corpus_of
 from orchestrator.story.telling import is_baseline, leaderboard, told
 from orchestrator.tasks import StateKey
 from search_spaces.genome import genome_from_json

@@ -120,11 +120,11 @@ def _commission(
     from orchestrator.event_log import LOG_NAME  # noqa: PLC0415
     from orchestrator.events import CertificationStarted, SearchStarted  # noqa: PLC0415
     from orchestrator.resuming import require_same_text  # noqa: PLC0415
-    from orchestrator.setting import corpus_json  # noqa: PLC0415
+    from orchestrator.run_corpus import corpus_json  # noqa: PLC0415
 
     logged = subject.story.started
     assert isinstance(logged, SearchStarted)
-    corpus = corpus_json(setting)
+    corpus = corpus_json(setting.corpus, setting.notes)
     require_same_text(logged, corpus, subject.directory / LOG_NAME)
     whole = subject.report.ledger.tokens
     tokens = None if arguments.tokens is None else tokens_of(arguments.tokens, whole=whole)

@@ -91,7 +91,7 @@ class Subject:
         Raises:
             UserError: It cannot be made, or would be another one.
         """
-        from orchestrator.setting import corpus_of  # noqa: PLC0415 - torch
+        from orchestrator.run_corpus import corpus_of  # noqa: PLC0415 - torch
 
         assert self.story.started is not None
         logged = self.story.started.corpus["digest"]

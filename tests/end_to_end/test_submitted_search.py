@@ -17,7 +17,6 @@ import pytest
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchFinished, SearchStarted, encode
 
-pytest.importorskip("opencensus", reason="ray[default] is not installed: no Jobs API")
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 

@@ -10,9 +10,10 @@ from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.member_host import MemberHost
+from orchestrator.run_corpus import corpus_json
 from orchestrator.run_loading import load_run
 from orchestrator.search import Search
-from orchestrator.setting import corpus_json, prepare
+from orchestrator.setting import prepare
 from trainers.host import settle_host
 
 RUN = """
@@ -72,7 +73,7 @@ def tiny_search(tmp_path_factory):
             started = SearchStarted(
                 run=config.deciding(),
                 space=setting.rules.space.to_json(),
-                corpus=corpus_json(setting),
+                corpus=corpus_json(setting.corpus, setting.notes),
                 horizon_tokens=setting.settings.horizon_tokens,
                 generations=setting.rules.generations,
                 environment={"run": config.beside()},

@@ -3,12 +3,11 @@
 import json
 
 import pytest
+import tokenizers
+import transformers
 from safetensors.torch import load_file, save_file
 
 from orchestrator import cli
-
-transformers = pytest.importorskip("transformers", reason="writes the checkpoint")
-tokenizers = pytest.importorskip("tokenizers")
 
 
 @pytest.fixture(scope="module")

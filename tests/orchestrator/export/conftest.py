@@ -22,8 +22,8 @@ from orchestrator.events import (
     SearchStarted,
 )
 from orchestrator.run_config import RunConfig
+from orchestrator.run_corpus import corpus_of
 from orchestrator.run_directory import CHECKPOINTS
-from orchestrator.setting import corpus_of
 from orchestrator.tasks import StateKey
 from search_spaces.genome import Genome, genome_to_json
 from search_spaces.gpt.architecture import Architecture
