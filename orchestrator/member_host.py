@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from orchestrator.events import JSON
     from orchestrator.tasks import Task
     from trainers.data import Corpus
-    from trainers.member import Interval, Progress
+    from trainers.interval import Interval, Progress
     from trainers.settings import TrainerSettings
     from trainers.state import MemberState
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -19,10 +19,12 @@ from search_spaces.gpt.cost import flops_per_token
 from trainers import attribution
 from trainers.evaluation import Evaluation, evaluate
 from trainers.host import settle_host
+from trainers.interval import Interval, Progress
 from trainers.measurement.best_reply import best_reply
 from trainers.model import Taps, Transformer
 from trainers.optimizers import UpdateRule
 from trainers.payoff_sharing import scaled_step, update_scales
+from trainers.reviving import model_of, without_prefix
 from trainers.seeds import seed_for
 from trainers.state import MemberState, Position
 from trainers.steps import Step, plan_interval
@@ -38,36 +40,6 @@ if TYPE_CHECKING:
     from trainers.measurement.best_reply import BestReply
     from trainers.payoff_sharing import Scales
     from trainers.settings import TrainerSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where an interval is, after one of its steps."""
-
-    tokens: int
-    """Tokens of the interval trained so far."""
-    interval_tokens: int
-    loss: float
-    """Training loss of the step, nats per token."""
-    learning_rate: float
-    seconds: float
-    """Since the interval began."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """What training an interval came to."""
-
-    tokens: int
-    """Tokens trained: those asked for unless it failed."""
-    steps: int
-    flops: float
-    """Training, Newton-Schulz iterations and measurement, the failed step included."""
-    seconds: float
-    mean_train_loss: float | None
-    """Over the tokens trained, nats per token; None when the first step failed."""
-    failure: str | None
-    """Why and at which token the interval ended before its time."""
 
 
 class Member:
@@ -135,7 +107,7 @@ class Member:
         """
         _check_constants(state.architecture, corpus)
         model = model_of(state).to(settings.device)
-        slots = _without_prefix(state.tensors, "optimizer.")
+        slots = without_prefix(state.tensors, "optimizer.")
         return cls(
             model=model,
             rule=UpdateRule(dict(model.named_parameters()), state.protocol, slots),
@@ -383,17 +355,6 @@ class Member:
             yield
 
 
-def model_of(state: MemberState) -> Transformer:
-    """Return the model of a state, on the CPU; its weights are copied.
-
-    Raises:
-        ValueError: a weight is missing, unknown or of a shape that the architecture has not.
-    """
-    model = Transformer(state.architecture)
-    _load_weights(model, _without_prefix(state.tensors, "model."))
-    return model
-
-
 def _check_constants(architecture: Architecture, corpus: Corpus) -> None:
     for name in ("vocab_size", "context_length"):
         asked, given = getattr(architecture, name), getattr(corpus, name)
@@ -401,22 +362,3 @@ def _check_constants(architecture: Architecture, corpus: Corpus) -> None:
             raise ValueError(
                 f"`{name}` of the architecture must be the corpus's {given}, but got {asked}."
             )
-
-
-def _load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:
-    own = model.state_dict()
-    for name in sorted(own.keys() ^ tensors.keys()):
-        has = "lacks" if name in own else "must not have"
-        raise ValueError(f"A state of this architecture {has} the tensor model.{name}.")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            if tensor.shape != tensors[name].shape:
-                raise ValueError(
-                    f"model.{name} must have the shape {tuple(tensor.shape)}, but got "
-                    f"{tuple(tensors[name].shape)}."
-                )
-            tensor.copy_(tensors[name])
-
-
-def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.events import Assessed
     from orchestrator.tasks import Assess, StateKey
-    from trainers.member import Progress
+    from trainers.interval import Progress
     from trainers.settings import TrainerSettings
 
 PROGRESS_SECONDS = 0.5

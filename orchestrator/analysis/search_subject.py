@@ -20,7 +20,7 @@ from search_spaces.gpt.cost import forward_flops_per_token
 from trainers import attribution
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint
 from trainers.data import CorpusError
-from trainers.member import model_of
+from trainers.reviving import model_of
 
 if TYPE_CHECKING:
     from pathlib import Path

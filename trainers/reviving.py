@@ -1,0 +1,45 @@
+"""The model of a state: built by its architecture, loaded from its tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from trainers.model import Transformer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainers.state import MemberState
+
+
+def model_of(state: MemberState) -> Transformer:
+    """Return the model of a state, on the CPU; its weights are copied.
+
+    Raises:
+        ValueError: a weight is missing, unknown or of a shape that the architecture has not.
+    """
+    model = Transformer(state.architecture)
+    _load_weights(model, without_prefix(state.tensors, "model."))
+    return model
+
+
+def _load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:
+    own = model.state_dict()
+    for name in sorted(own.keys() ^ tensors.keys()):
+        has = "lacks" if name in own else "must not have"
+        raise ValueError(f"A state of this architecture {has} the tensor model.{name}.")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if tensor.shape != tensors[name].shape:
+                raise ValueError(
+                    f"model.{name} must have the shape {tuple(tensor.shape)}, but got "
+                    f"{tuple(tensors[name].shape)}."
+                )
+            tensor.copy_(tensors[name])
+
+
+def without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin so, by the rest of their names."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
