@@ -36,6 +36,32 @@ def scored(rules, answer):
     return make
 
 
+@pytest.mark.parametrize("removed", [0, 2])
+def test_a_score_says_what_a_higher_price_would_cost_it(rules, answer, removed):
+    """Earlier points of a curve are repriced by it: what the best reply did without is not paid."""
+    genome = SPACE.default()
+    task = Train(
+        member=0, generation=0, genome=genome, source=None, tokens=1024,
+        ledger=Life(genome=genome).ledger, seed=1, price=20.0,
+    )  # fmt: skip
+    report = answer(task)
+    game = replace(
+        ComponentGame.from_json(report.game),
+        removed=(("head", 0, 0), ("ffn", 0, 0))[:removed],
+        rise=1e-6 if removed else 0.0,
+        saved_gflops=1e-4 if removed else 0.0,
+    )
+    report = replace(report, game=game.to_json())
+    record = MemberRecord(member=0, order=None, running=Life(genome=genome))
+
+    def score(price):
+        rule = FitnessRule(nats_per_gflop_per_token=price, game=GameTerms())
+        return Appraisal(rules(fitness=rule)).score([report], [record])[0]
+
+    dearer = score(20.0).fitness.value - 5.0 * score(20.0).gflops
+    assert score(25.0).fitness.value == pytest.approx(dearer, abs=1e-12)
+
+
 def test_raising_the_learning_rate_at_equal_loss_does_not_raise_fitness(scored):
     cool = scored(SPACE.default())
     for factor in (0.1, 10.0):

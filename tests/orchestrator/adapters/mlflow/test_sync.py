@@ -286,11 +286,13 @@ def test_of_a_damaged_log_what_is_whole_is_recorded_and_the_line_told(
     directory = search_in(tmp_path / "tale", tale)
     log = directory / LOG_NAME
     lines = log.read_bytes().splitlines(keepends=True)
-    lines[9] = lines[9].replace(b'"member":', b'"membre":')  # after the first generation
+    lines[15] = lines[15].replace(b'"member":', b'"membre":')  # after the second generation
     log.write_bytes(b"".join(lines))
     synced = recorded(directory, store)
-    assert "line 10" in synced.damage
-    assert synced.generations == 1
+    assert "line 16" in synced.damage
+    assert synced.generations == 2
+    whole = recorded(search_in(tmp_path / "whole", tale[:15]), store, experiment="whole")
+    assert (synced.segments, synced.new_points) == (whole.segments, whole.new_points)
     assert recorded(directory, store).new_points == 0
     lines[0] = lines[0].replace(b'"seed":', b'"deed":')
     log.write_bytes(b"".join(lines))
