@@ -206,6 +206,7 @@ def _train(
         CertificationTable,
         legend,
     )
+    from orchestrator.event_log import LOG_NAME  # noqa: PLC0415
 
     console.print(legend(started), highlight=False)
     display = CertificationTable(console) if console.is_terminal else CertificationLines(console)
@@ -221,8 +222,9 @@ def _train(
     except KeyboardInterrupt:
         print(f"masga: stopped; go on with: {again}", file=sys.stderr)
         return INTERRUPTED
-    except Exception:
-        print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
+    except Exception:  # told, and passed on to the outermost handler
+        if (place / LOG_NAME).exists():
+            print(f"masga: What was done is kept; go on with: {again}", file=sys.stderr)
         raise
     return 0
 

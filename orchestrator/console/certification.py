@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.certification.planning import TOLD
 from orchestrator.certification.tally import Tally
+from orchestrator.console.redrawn import Redrawn
 from orchestrator.events import Assessed, CertificationStarted, Reported
 from orchestrator.numerals import count, duration
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from orchestrator.events import Event
     from orchestrator.observers import LiveProgress
-
-_REDRAW_SECONDS = 0.2
 
 
 class CertificationLines:
@@ -64,11 +62,9 @@ class CertificationTable:
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.tally = Tally()
-        self._clock = clock
         self._pace = _Pace(clock)
-        self._live = Live(console=console, auto_refresh=False, transient=False)
         self._progress: tuple[LiveProgress, ...] = ()
-        self._drawn = -_REDRAW_SECONDS
+        self._redrawn = Redrawn(console, self._table, clock=clock)
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
         """Take the event; a replayed one is drawn with the first new one."""
@@ -76,31 +72,23 @@ class CertificationTable:
         if replayed:
             return
         self._pace.begin(self.tally)
-        if not self._live.is_started:
-            self._live.start()
-        self._draw_at_times()
+        self._redrawn.start()
+        self._redrawn.at_times()
 
     def on_progress(self, progress: tuple[LiveProgress, ...]) -> None:
         """Take the trainings' progress."""
         self._progress = progress
-        self._draw_at_times()
+        self._redrawn.at_times()
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        if self._live.is_started:
-            self._progress = ()
-            self._draw()
-            self._live.stop()
+        self._progress = ()
+        self._redrawn.close()
 
-    def _draw_at_times(self) -> None:
-        if self._live.is_started and self._clock() - self._drawn >= _REDRAW_SECONDS:
-            self._draw()
-
-    def _draw(self) -> None:
-        self._drawn = self._clock()
+    def _table(self) -> RenderableType:
         ahead = _ahead(self.tally, self._progress)
         told = f"{_ended(self.tally)}  {self._pace.told(self.tally, sum(ahead.values()))}"
-        self._live.update(Group(table(self.tally, ahead), Text(told)), refresh=True)
+        return Group(table(self.tally, ahead), Text(told))
 
 
 def table(tally: Tally, ahead: dict[int, int]) -> RenderableType:

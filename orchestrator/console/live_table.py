@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.console.pace import PaceMeter, told_pace
+from orchestrator.console.redrawn import Redrawn
 from orchestrator.numerals import count, loss
 from orchestrator.story.telling import Story, best, fitness_parts, is_baseline
 
@@ -24,20 +24,15 @@ if TYPE_CHECKING:
     from orchestrator.observers import LiveProgress
     from orchestrator.story.telling import Point
 
-_REDRAW_SECONDS = 0.2
-
 
 class LiveTable:
     """Observer that redraws the table at most five times a second."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.story = Story()
-        self._clock = clock
-        self._live = Live(console=console, auto_refresh=False, transient=False)
         self._progress: tuple[LiveProgress, ...] = ()
         self._meter = PaceMeter(clock)
-        self._begun = False
-        self._drawn = -_REDRAW_SECONDS
+        self._redrawn = Redrawn(console, self._table, clock=clock)
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
         """Take the event; a replayed one is drawn with the first new one."""
@@ -45,32 +40,23 @@ class LiveTable:
         if replayed:
             return
         self._meter.take(self.story, event)
-        if not self._begun:
-            self._begun = True
-            self._live.start()
-        self._draw_at_times()
+        self._redrawn.start()
+        self._redrawn.at_times()
 
     def on_progress(self, progress: tuple[LiveProgress, ...]) -> None:
         """Take the members' progress."""
         self._progress = progress
-        self._draw_at_times()
+        self._redrawn.at_times()
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        if self._live.is_started:
-            self._progress = ()
-            self._draw()
-            self._live.stop()
+        self._progress = ()
+        self._redrawn.close()
 
-    def _draw_at_times(self) -> None:
-        if self._live.is_started and self._clock() - self._drawn >= _REDRAW_SECONDS:
-            self._draw()
-
-    def _draw(self) -> None:
-        self._drawn = self._clock()
+    def _table(self) -> RenderableType:
         in_flight = tokens_in_flight(self.story, self._progress)
         pace = self._meter.pace(self.story, in_flight)
-        self._live.update(table(self.story, self._progress, pace), refresh=True)
+        return table(self.story, self._progress, pace)
 
 
 def tokens_in_flight(story: Story, progress: tuple[LiveProgress, ...]) -> int:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from orchestrator.errors import UserError
 from orchestrator.export.departures import departures
+from orchestrator.export.formats import refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,13 +42,11 @@ def write(subject: Subject, target: Path) -> None:
 
     genome = subject.genome
     if found := misfits(genome.architecture):
-        raise UserError(
-            where=str(subject),
+        raise refusal(
+            subject,
+            found,
             law="a LitGPT model expresses the architecture exactly",
-            found=", ".join(f"{gene}={value}" for gene, value, _ in found),
-            remedy="The nearest that can be expressed: "
-            + ", ".join(f"{gene}={nearest}" for gene, _, nearest in found)
-            + ". Export another member with --member, or the formats script or torchtitan.",
+            instead="the formats script or torchtitan",
         )
     corpus = subject.corpus()
     (target / "tokenizer").mkdir(parents=True)

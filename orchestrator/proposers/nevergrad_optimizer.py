@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import warnings
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from search_spaces.genome import Genome
     from search_spaces.space import Space
 
+_LOG = logging.getLogger("masga")
 IMPORT_SEED = 0
 """Nevergrad draws some of its optimizers' constants while it is imported."""
 ASKS = 16
@@ -174,7 +176,14 @@ class NevergradOptimizer:
             candidate = self._optimizer.parametrization.spawn_child(new_value=values)
             try:
                 self._optimizer.tell(candidate, -observation.gain)
-            except Exception:  # noqa: BLE001 - TellNotAskedNotSupportedError, or what a wrapped library raises
+            except Exception as error:  # noqa: BLE001 - TellNotAskedNotSupportedError, or what a wrapped library raises
+                if not self.untold:
+                    _LOG.warning(
+                        "the Nevergrad optimizer %s learns from its own proposals only: it cannot "
+                        "be told of others' genomes (%s)",
+                        self._name,
+                        " ".join(f"{type(error).__name__}: {error}".split())[:200],
+                    )
                 self.untold += 1
 
     def _make(self, *, seed: int) -> Any:

@@ -97,7 +97,7 @@ def require_family(a: Architecture, *, where: str) -> tuple[Family, Shape]:
             remedy="The nearest that can be expressed: "
             + ", ".join(f"{gene}={nearest}" for gene, _, nearest in misfits)
             + f" (as {family.model_class}). Export another member with --member, or the "
-            "format script, which expresses every genome.",
+            "formats script or yaml.",
         )
     shape = family.shape(a)
     assert shape is not None  # else num_heads were a misfit

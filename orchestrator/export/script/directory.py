@@ -7,7 +7,7 @@ import textwrap
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import UserError
+from orchestrator.export.formats import refusal
 from orchestrator.export.script.facts import Course, constants, facts_of, unexpressed
 from orchestrator.export.script.template import resolved
 from orchestrator.numerals import count
@@ -34,13 +34,11 @@ def write(subject: Subject, target: Path) -> None:
         UserError: The text cannot be read, or the script cannot express a gene.
     """
     if missing := unexpressed(subject.genome):
-        raise UserError(
-            where=str(subject),
+        raise refusal(
+            subject,
+            missing,
             law="the script expresses every gene",
-            found=", ".join(f"{gene}={value}" for gene, value, _ in missing),
-            remedy="The nearest that can be expressed: "
-            + ", ".join(f"{gene}={nearest}" for gene, _, nearest in missing)
-            + ". Export another member with --member, or the format yaml.",
+            instead="the format yaml",
         )
     corpus = subject.corpus()
     course, settings = course_of(subject)

@@ -10,8 +10,8 @@ import shlex
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import UserError
 from orchestrator.export.departures import departures
+from orchestrator.export.formats import refusal
 from orchestrator.export.script.facts import as_constants, facts_of
 from orchestrator.export.script.template import resolved
 
@@ -47,13 +47,11 @@ def write(subject: Subject, target: Path) -> None:
 
     genome = subject.genome
     if found := misfits(genome.architecture):
-        raise UserError(
-            where=str(subject),
+        raise refusal(
+            subject,
+            found,
             law="TorchTitan's blocks express the architecture exactly",
-            found=", ".join(f"{gene}={value}" for gene, value, _ in found),
-            remedy="The nearest that can be expressed: "
-            + ", ".join(f"{gene}={nearest}" for gene, _, nearest in found)
-            + ". Export another member with --member, or the format script.",
+            instead="the format script",
         )
     corpus = subject.corpus()
     course, _ = course_of(subject)

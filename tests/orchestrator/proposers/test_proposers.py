@@ -149,13 +149,15 @@ def test_missing_packages_are_named(monkeypatch):
         OptunaSampler(SPACE, sampler="CmaEsSampler")
 
 
-def test_nevergrad_is_told_of_foreign_genomes_or_counts_them():
+def test_nevergrad_is_told_of_foreign_genomes_or_says_once_that_it_cannot_be(caplog):
     for name, supports in (("DE", True), ("RandomSearch", True), ("EDA", False)):
         proposer = NevergradOptimizer(SPACE, optimizer=name, budget=50, num_workers=4)
         early = SPACE.sample(np.random.default_rng(0))
         child = proposer.propose(request(), generator(0, "p", 1, 0))
-        proposer.observe((seen(0, child, 1.0), seen(1, early, 0.5)))
-        assert proposer.untold == 1 - supports
+        proposer.observe((seen(0, child, 1.0), seen(1, early, 0.5), seen(2, early, 0.4)))
+        assert proposer.untold == 2 * (1 - supports)
+    (warned,) = caplog.messages
+    assert warned.startswith("the Nevergrad optimizer EDA learns from its own proposals only")
 
 
 def test_nevergrad_is_told_what_was_seen_before_its_first_proposal():
