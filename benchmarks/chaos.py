@@ -17,7 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `tests` is not installed
 
 from tests.chaos.faults import FAULTS
-from tests.chaos.program import Plan, run, table
+from tests.chaos.program import Plan, run
+from tests.chaos.telling import table
 
 
 def main() -> int:

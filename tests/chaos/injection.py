@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.chaos.schedule import Planned
     from tests.chaos.world import World
 
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 600.0
 _MOST_RESUMES = 3
 _GENERATIONS = 2
 """The one that was in progress and one more: then a search has recovered."""
@@ -63,8 +63,7 @@ def inject(world: World, plan: Planned, *, generation_seconds: float) -> Injecti
         code = subject.returncode
         if code is not None and code != 0:
             if fault.driver == "lives":
-                words = " / ".join(subject.words().splitlines()[-3:])
-                troubles.append(f"the driver ended with {code}: {words[:400]}")
+                troubles.append(f"the driver ended with {code}: {subject.words()[-1500:]}")
             if resumes == _MOST_RESUMES:
                 troubles.append(f"not recovered: the driver ended {resumes + 1} times")
                 break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.event_log import LOG_NAME, read_log
@@ -12,6 +11,8 @@ from orchestrator.events import Assessed, Ordered, Reported, SearchFinished, enc
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.events import Event
 
 _CHECKPOINTS = "checkpoints"

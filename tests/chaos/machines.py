@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WORKER_TITLES = ("ray::ResourceTrainable", "ray::Worker")
 MAILBOX_TITLE = "ray::Mailbox"

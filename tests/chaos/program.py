@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import tempfile
 import time
-from collections import defaultdict
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
 from tests.chaos.faults import FAULTS
-from tests.chaos.injection import PATIENCE_SECONDS, Injection, inject
+from tests.chaos.injection import PATIENCE_SECONDS, inject
 from tests.chaos.losses import losses
 from tests.chaos.machines import Machines
+from tests.chaos.outcome import Outcome
 from tests.chaos.record import missing_in_record
 from tests.chaos.run_file import write_run_file
 from tests.chaos.schedule import planned
 from tests.chaos.subject import Subject
+from tests.chaos.telling import told
 from tests.chaos.tracking import Tracking
 from tests.chaos.world import World
 
@@ -51,21 +51,6 @@ class Plan:
     nodes: int = 3
     stop_seconds: float = 60.0
     tracking: bool = True
-
-
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What came of it."""
-
-    undisturbed_seconds: float = 0.0
-    generation_seconds: float = 0.0
-    failed_members: int = 0
-    """Members that end in NaN by themselves, in each round."""
-    round_seconds: list[float] = field(default_factory=list)
-    injections: list[Injection] = field(default_factory=list)
-    obstacles: dict[str, str] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
-    """What was lost; nothing is what is asked."""
 
 
 def run(plan: Plan, *, tell: Callable[[str], None] = print) -> Outcome:
@@ -224,56 +209,10 @@ class _Course:
         if not outcome.lost:
             outcome.lost += losses(subject.directory, undisturbed)
             if world.tracking is not None:
-                outcome.lost += missing_in_record(subject, world.tracking)
+                outcome.lost += missing_in_record(subject, world.tracking, self._scratch)
         if not outcome.lost:
             self._tell(
                 f"round {number}: the log, {subject.lines()} events, is that of the undisturbed "
                 f"search; {outcome.round_seconds[-1]:.0f} s"
             )
             shutil.rmtree(subject.directory.parent)
-
-
-def told(number: int, injection: Injection) -> str:
-    """Return a fault as a line."""
-    resumed = f", resumed {injection.resumes} x" if injection.resumes else ""
-    troubles = "".join(f"; NOT SURVIVED: {trouble}" for trouble in injection.troubles)
-    return (
-        f"{number:3d}  {injection.kind:28s} generation {injection.generation:3d}: "
-        f"{injection.struck}; recovered after {injection.recovered_seconds:.1f} s, "
-        f"{injection.lost_seconds:.1f} s lost{resumed}; states: {injection.redone}{troubles}"
-    )
-
-
-def table(outcome: Outcome) -> str:
-    """Return the closing table."""
-    by_kind: dict[str, list[Injection]] = defaultdict(list)
-    for injection in outcome.injections:
-        by_kind[injection.kind].append(injection)
-    lines = [
-        "| fault | injected | recovered | resumed by command | seconds lost, median | most |",
-        "|---|---|---|---|---|---|",
-    ]
-    for kind in sorted(by_kind):
-        lines.append(_row(kind, by_kind[kind]))
-    lines.append(_row("all", outcome.injections))
-    rounds = len(outcome.round_seconds)
-    more = sum(outcome.round_seconds) - rounds * outcome.undisturbed_seconds
-    lines.append(
-        f"\n{rounds} searches of {outcome.undisturbed_seconds:.0f} s undisturbed took "
-        f"{sum(outcome.round_seconds):.0f} s: {more:.0f} s lost to "
-        f"{len(outcome.injections)} faults."
-    )
-    lines += [f"LOST: {what}" for what in outcome.lost]
-    if not outcome.lost:
-        lines.append("No interval, no member and no order was lost or done twice.")
-    return "\n".join(lines)
-
-
-def _row(name: str, injections: Sequence[Injection]) -> str:
-    lost = [injection.lost_seconds for injection in injections] or [0.0]
-    recovered = sum(not injection.troubles for injection in injections)
-    resumed = sum(injection.resumes for injection in injections)
-    return (
-        f"| {name} | {len(injections)} | {recovered} | {resumed} | "
-        f"{statistics.median(lost):.1f} | {max(lost):.1f} |"
-    )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pydoc_data.topics
 import textwrap
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MEMBERS = 6
 INTERVAL_TOKENS = 8192

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.event_log import LOG_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _CLOSED = b'"event":"generation_closed"'
 _REPORTED = b'"event":"reported"'
@@ -74,8 +74,10 @@ class Subject:
         return self._process.pid
 
     def words(self) -> str:
-        """Return what the driver's present life has told on standard error."""
-        return (self._scratch / f"driver-{self._lives}.err").read_text(errors="replace")
+        """Return what the driver's present life has told on standard error, and its traceback."""
+        told = (self._scratch / f"driver-{self._lives}.err").read_text(errors="replace")
+        traces = sorted(self.directory.glob("masga-error-*"), key=lambda p: p.stat().st_mtime)
+        return "\n".join([told, *(path.read_text(errors="replace") for path in traces[-1:])])
 
     def _run(self, *arguments: object) -> None:
         self._lives += 1

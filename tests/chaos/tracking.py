@@ -8,11 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from tests.chaos.machines import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Tracking:
@@ -23,6 +26,7 @@ class Tracking:
     """
 
     def __init__(self, scratch: Path) -> None:
+        self.store = scratch / "tracking.db"
         self._scratch = scratch
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,7 +44,7 @@ class Tracking:
                 [
                     sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1",
                     "--port", str(self._port), "--workers", "1",
-                    "--backend-store-uri", f"sqlite:///{self._scratch / 'tracking.db'}",
+                    "--backend-store-uri", f"sqlite:///{self.store}",
                     "--artifacts-destination", str(self._scratch / "artifacts"),
                 ],
                 cwd=self._scratch,

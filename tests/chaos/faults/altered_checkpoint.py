@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.event_log import read_log
@@ -11,6 +10,7 @@ from orchestrator.events import Ordered, Reported
 
 if TYPE_CHECKING:
     import random
+    from pathlib import Path
 
     from tests.chaos.world import World
 

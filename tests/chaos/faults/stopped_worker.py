@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,8 @@ class StoppedWorker:
         before = world.subject.closed()
         time.sleep(world.stop_seconds)
         meanwhile = world.subject.closed() - before
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             victim.resume()
-        except psutil.NoSuchProcess:
-            pass
-        return f"worker {victim.pid}, for {world.stop_seconds:.0f} s ({meanwhile} generations closed)"
+        return (
+            f"worker {victim.pid}, for {world.stop_seconds:.0f} s ({meanwhile} generations closed)"
+        )
