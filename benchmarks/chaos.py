@@ -11,6 +11,7 @@ the final log is not, event by event, that of the same search undisturbed.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def main() -> int:
         stop_seconds=arguments.stop_seconds,
         tracking=not arguments.no_mlflow,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the cluster, too
     outcome = run(plan, tell=lambda line: print(line, flush=True))
     print(f"\n{table(outcome)}")
     return 1 if outcome.lost else 0

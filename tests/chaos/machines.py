@@ -7,6 +7,7 @@ with what it knew, at the same address.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class Machines:
             RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
             RAY_gcs_storage="rocksdb",
             RAY_gcs_storage_path=str(scratch / "gcs"),
+            RAY_worker_niceness="0",  # else whatever else runs here comes first
             RAY_health_check_initial_delay_ms="1000",
             RAY_health_check_period_ms="1000",
         )
@@ -50,7 +52,8 @@ class Machines:
             "gcs_server_port": free_port(),
             "object_store_memory": _OBJECT_STORE,
         }
-        self._cluster = Cluster(initialize_head=True, head_node_args=self._head_arguments)
+        self._cluster = Cluster()
+        self._add(**self._head_arguments)
         self._nodes = [self._join() for _ in range(nodes)]
 
     @property
@@ -64,7 +67,15 @@ class Machines:
         return len(self._nodes)
 
     def _join(self):
-        return self._cluster.add_node(num_cpus=1, object_store_memory=_OBJECT_STORE)
+        return self._add(num_cpus=1, object_store_memory=_OBJECT_STORE)
+
+    def _add(self, **arguments):
+        """Add a node, and keep the handler of SIGTERM: Ray's would wait half a minute."""
+        ours = signal.getsignal(signal.SIGTERM)
+        try:
+            return self._cluster.add_node(**arguments)
+        finally:
+            signal.signal(signal.SIGTERM, ours)
 
     def kill_node(self, index: int) -> None:
         """End a node as a power cut does: the raylet and everything it started, at once."""
@@ -93,7 +104,7 @@ class Machines:
 
     def restart_head(self) -> None:
         """Start it again on the same storage, at the same port."""
-        self._cluster.add_node(**self._head_arguments)
+        self._add(**self._head_arguments)
         self._cluster.wait_for_nodes(timeout=120)
 
     def workers(self, *, patience: float = 120.0) -> list[psutil.Process]:

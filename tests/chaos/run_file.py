@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEMBERS = 6
-INTERVAL_TOKENS = 8192
+INTERVAL_TOKENS = 4096
 
 _SPACE = '''"""A space in which learning rates may be far too high: some members end in NaN."""
 
