@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.chaos.world import World
 
 PATIENCE_SECONDS = 600.0
-_MOST_RESUMES = 3
+MOST_RESUMES = 3
 _GENERATIONS = 2
 """The one that was in progress and one more: then a search has recovered."""
 
@@ -58,22 +58,18 @@ def inject(world: World, plan: Planned, *, generation_seconds: float) -> Injecti
     struck = fault.inject(world, random.Random(plan.seed))
     troubles: list[str] = []
     resumes = 0
-    while subject.closed() < closed + _GENERATIONS:
-        seconds = time.monotonic() - began
-        code = subject.returncode
-        if code is not None and code != 0:
+    while subject.closed() < closed + _GENERATIONS and subject.returncode != 0:
+        if time.monotonic() - began > PATIENCE_SECONDS:
+            troubles.append(f"no progress for {PATIENCE_SECONDS:.0f} s")
+            break
+        if subject.returncode is not None:
             if fault.driver == "lives":
-                troubles.append(f"the driver ended with {code}: {subject.words()[-1500:]}")
-            if resumes == _MOST_RESUMES:
-                troubles.append(f"not recovered: the driver ended {resumes + 1} times")
+                troubles.append(f"the driver ended with {subject.returncode}: {subject.words()}")
+            if resumes == MOST_RESUMES:
+                troubles.append(f"the driver ended again, {resumes} times")
                 break
             subject.resume()
             resumes += 1
-        elif code == 0:  # finished
-            break
-        if seconds > PATIENCE_SECONDS:
-            troubles.append(f"not recovered after {seconds:.0f} s")
-            break
         time.sleep(POLL_SECONDS)
     took = time.monotonic() - began
     usual = (_GENERATIONS - reported / MEMBERS) * generation_seconds

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
@@ -11,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
 from tests.chaos.faults import FAULTS
-from tests.chaos.injection import PATIENCE_SECONDS, inject
+from tests.chaos.injection import MOST_RESUMES, PATIENCE_SECONDS, inject
 from tests.chaos.losses import losses
 from tests.chaos.machines import Machines
 from tests.chaos.outcome import Outcome
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 _LAST_GENERATIONS = 4
 """No fault strikes in these: a search needs two to recover, and some to delete what is old."""
-_ROUND_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ class _Course:
             self._round(world, faults, end)
             outcome.round_seconds.append(time.monotonic() - began)
             self._judge(world, undisturbed, number)
-            if outcome.lost or self._is_over(end):
+            if self._is_over(end):
                 return outcome
             number += 1
             world = self._world(self._begin_round(number))
@@ -186,33 +189,53 @@ class _Course:
         last = self._plan.generations - _LAST_GENERATIONS
         while subject.closed() < last and not self._is_over(end):
             plan = next(faults)
-            if not subject.await_lines(
-                subject.lines() + plan.after_events, seconds=PATIENCE_SECONDS
-            ):
-                outcome.lost.append(
-                    f"no progress, exit code {subject.returncode}: {subject.words()[-1000:]}"
-                )
+            if not self._reach(subject, subject.lines() + plan.after_events):
                 return
             time.sleep(plan.delay_seconds)
-            injection = inject(world, plan, generation_seconds=outcome.generation_seconds)
+            try:
+                injection = inject(world, plan, generation_seconds=outcome.generation_seconds)
+            except (TimeoutError, subprocess.TimeoutExpired, OSError, psutil.Error) as error:
+                outcome.lost.append(f"{plan.kind} could not be injected: {error}")
+                return
             outcome.injections.append(injection)
             self._tell(told(len(outcome.injections), injection))
-            if injection.troubles:
-                outcome.lost += injection.troubles
-                return
-        code = subject.wait(seconds=_ROUND_SECONDS)
-        if code != 0:
-            outcome.lost.append(f"the last life ended with {code}: {subject.words()[-1000:]}")
+            outcome.lost += injection.troubles
+        self._reach(subject, None)
+
+    def _reach(self, subject: Subject, lines: int | None) -> bool:
+        """Wait for so many lines, or for the end; a driver that ends by itself is a loss."""
+        for _ in range(MOST_RESUMES):
+            if lines is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    subject.wait(seconds=PATIENCE_SECONDS)
+            elif subject.await_lines(lines, seconds=PATIENCE_SECONDS):
+                return True
+            if subject.returncode == 0:
+                return False
+            if subject.returncode is None:
+                self._outcome.lost.append(f"no progress for {PATIENCE_SECONDS:.0f} s")
+                return False
+            self._outcome.lost.append(
+                f"the driver ended with {subject.returncode}: {subject.words()}"
+            )
+            subject.resume()
+        return False
 
     def _judge(self, world: World, undisturbed: Path, number: int) -> None:
+        """Hold a finished search against the undisturbed one; keep it if they differ."""
         outcome, subject = self._outcome, world.subject
-        if not outcome.lost:
-            outcome.lost += losses(subject.directory, undisturbed)
-            if world.tracking is not None:
-                outcome.lost += missing_in_record(subject, world.tracking, self._scratch)
-        if not outcome.lost:
+        subject.close()
+        found = losses(subject.directory, undisturbed)
+        if world.tracking is not None and not found:
+            found += missing_in_record(subject, world.tracking, self._scratch)
+        if found:
+            outcome.lost += found
+            kept = Path(tempfile.mkdtemp(prefix="masga-chaos-lost-")) / "search"
+            shutil.copytree(subject.directory, kept)
+            self._tell(f"round {number}: lost: {'; '.join(found)}; kept in {kept}")
+        else:
             self._tell(
                 f"round {number}: the log, {subject.lines()} events, is that of the undisturbed "
                 f"search; {outcome.round_seconds[-1]:.0f} s"
             )
-            shutil.rmtree(subject.directory.parent)
+        shutil.rmtree(subject.directory.parent)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _CLOSED = b'"event":"generation_closed"'
 _REPORTED = b'"event":"reported"'
 POLL_SECONDS = 0.1
+_WORDS = 1500
 
 
 class Subject:
@@ -77,7 +78,8 @@ class Subject:
         """Return what the driver's present life has told on standard error, and its traceback."""
         told = (self._scratch / f"driver-{self._lives}.err").read_text(errors="replace")
         traces = sorted(self.directory.glob("masga-error-*"), key=lambda p: p.stat().st_mtime)
-        return "\n".join([told, *(path.read_text(errors="replace") for path in traces[-1:])])
+        text = "\n".join([told, *(path.read_text(errors="replace") for path in traces[-1:])])
+        return text[-_WORDS:]
 
     def _run(self, *arguments: object) -> None:
         self._lives += 1

@@ -19,6 +19,7 @@ _ONE = Path("/sys/fs/cgroup/memory")
 """Of the first version of control groups."""
 _PATIENCE_SECONDS = 60.0
 _MARGIN_BYTES = 1_000_000
+_FELT_SECONDS = 5.0
 
 
 class KilledForMemory:
@@ -50,7 +51,7 @@ class KilledForMemory:
 
 
 class RefusedMemory:
-    """Limits the address space of a worker to what it has: its next large allocation fails."""
+    """Lets a worker have no more addresses: its next allocation that needs some is refused."""
 
     driver = "lives"
 
@@ -58,12 +59,12 @@ class RefusedMemory:
         """None: every user may limit its own processes."""
 
     def inject(self, world: World, draw: random.Random) -> str:
-        """Limit it."""
+        """Limit it; see for some seconds whether it dies of that."""
         victim = draw.choice(world.machines.workers())
-        limit = victim.memory_info().vms + _MARGIN_BYTES
         _, hard = resource.prlimit(victim.pid, resource.RLIMIT_AS)
-        resource.prlimit(victim.pid, resource.RLIMIT_AS, (limit, hard))
-        return f"worker {victim.pid}, at {limit / 1e9:.1f} GB of addresses"
+        resource.prlimit(victim.pid, resource.RLIMIT_AS, (1, hard))
+        dead, _ = psutil.wait_procs([victim], timeout=_FELT_SECONDS)
+        return f"worker {victim.pid}, which {'died of it' if dead else 'had enough as yet'}"
 
 
 def _remove(group: Path, victim: psutil.Process) -> None:
