@@ -1,6 +1,7 @@
 """The run file's values: what is searched, on which text, with what budget and by which rules.
 
 Unknown keys are errors and nothing is converted behind the user's back, except sizes (`8M`, `2GB`).
+Reading a run file runs none of the code that it names, unless `OWN_CODE` is the context.
 `load_run` (run_loading.py) reads a file into a `RunConfig`; `RunConfig.from_json` rebuilds one.
 """
 
@@ -14,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
@@ -33,6 +35,13 @@ from orchestrator.run_types import (  # pydantic reads them at run time
     read_workers,
 )
 from orchestrator.selection import POLICIES
+
+OWN_CODE = {"own_code": True}
+"""Context of a validation that checks plug-ins of the user's own too, by importing them."""
+
+
+def _may_run(info: ValidationInfo) -> bool:
+    return info.context is not None and bool(info.context.get("own_code"))
 
 
 class _Section(BaseModel):
@@ -176,8 +185,8 @@ class SelectionConfig(_Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _policy_exists(self) -> Self:
-        check_plugin(self.policy, self.parameters, POLICIES, kind="policy")
+    def _policy_exists(self, info: ValidationInfo) -> Self:
+        check_plugin(self.policy, self.parameters, POLICIES, kind="policy", own_code=_may_run(info))
         return self
 
 
@@ -197,9 +206,14 @@ class ProposerConfig(_Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _proposer_exists(self) -> Self:
+    def _proposer_exists(self, info: ValidationInfo) -> Self:
         check_plugin(
-            self.proposer, self.parameters, PROPOSERS, kind="proposer", given=PROPOSERS_ARE_GIVEN
+            self.proposer,
+            self.parameters,
+            PROPOSERS,
+            kind="proposer",
+            own_code=_may_run(info),
+            given=PROPOSERS_ARE_GIVEN,
         )
         return self
 
@@ -253,8 +267,10 @@ class FitnessConfig(_Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _estimator_exists(self) -> Self:
-        check_plugin(self.horizon, self.parameters, ESTIMATORS, kind="horizon")
+    def _estimator_exists(self, info: ValidationInfo) -> Self:
+        check_plugin(
+            self.horizon, self.parameters, ESTIMATORS, kind="horizon", own_code=_may_run(info)
+        )
         return self
 
 

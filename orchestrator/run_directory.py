@@ -11,7 +11,7 @@ import yaml
 
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
-from orchestrator.run_loading import load_run
+from orchestrator.run_loading import read_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,12 +75,12 @@ def check_holds_search(directory: Path) -> None:
 
 
 def read_resolved(directory: Path) -> RunConfig:
-    """Read the resolved run file of a search.
+    """Read the resolved run file of a search; nothing that it names is imported.
 
     Raises:
         UserError: It is missing or was altered.
     """
-    return load_run(directory / RESOLVED).config
+    return read_run(directory / RESOLVED).config
 
 
 def check_writable(directory: Path) -> None:

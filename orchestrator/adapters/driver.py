@@ -51,17 +51,25 @@ def run_search(
         KeyboardInterrupt: Interrupted; the search can be resumed.
     """
     _claim(directory)
-    return _run(config, directory, observers)
+    return _run(config, directory, observers, trust=True)
 
 
-def resume_search(directory: Path, *, observers: Sequence[Observer] = ()) -> SearchOutcome:
+def resume_search(
+    directory: Path, *, observers: Sequence[Observer] = (), trust: bool = False
+) -> SearchOutcome:
     """Go on with a search from its log.
 
+    Args:
+        directory: The search's.
+        observers: Told of what happens.
+        trust: See `orchestrator.trust`.
+
     Raises:
-        UserError: There is no search here, it is damaged, or another process runs it.
+        UserError: There is no search here, it is damaged, another process runs it, or it is not
+            the user's own and reaches beyond its directory.
         KeyboardInterrupt: Interrupted again.
     """
-    return _run(None, directory, observers)
+    return _run(None, directory, observers, trust=trust)
 
 
 def _claim(directory: Path) -> None:
@@ -81,7 +89,9 @@ def _claim(directory: Path) -> None:
         )
 
 
-def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer]) -> SearchOutcome:
+def _run(
+    config: RunConfig | None, directory: Path, observers: Sequence[Observer], *, trust: bool
+) -> SearchOutcome:
     if config is None:
         check_holds_search(directory)
     audience = Audience(observers)
@@ -92,7 +102,7 @@ def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer
                     audience.on_event(event, number, replayed=True)
                 return SearchOutcome(directory=directory, finished=True, departures=0)
             if config is None:
-                config = run_to_resume(log.events, directory)
+                config = run_to_resume(log.events, directory, trust=trust)
             return _go_on(config, directory, log, audience)
     finally:
         audience.close()

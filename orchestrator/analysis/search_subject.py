@@ -11,10 +11,11 @@ from orchestrator.analysis.subject import BATCH_SEQUENCES, DEFAULT_SEQUENCES, Pe
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchStarted
-from orchestrator.resuming import logged_run
+from orchestrator.resuming import files_of, logged_run
 from orchestrator.run_corpus import corpus_of
 from orchestrator.story.telling import is_baseline, leaderboard, told
 from orchestrator.tasks import StateKey
+from orchestrator.trust import require_trusted, text_reaches
 from search_spaces.genome import genome_from_json
 from search_spaces.gpt.cost import forward_flops_per_token
 from trainers import attribution
@@ -44,6 +45,8 @@ class Wanted:
     nats_per_gflop: float | None = None
     """The price; None: what the population pays."""
     device: str = "cpu"
+    trust: bool = False
+    """Read text elsewhere that the log names, whosever it is."""
 
 
 def subject_of_search(directory: Path, wanted: Wanted) -> Subject:
@@ -58,6 +61,9 @@ def subject_of_search(directory: Path, wanted: Wanted) -> Subject:
     story = told(tuple(events))
     key = _chosen(story, directory, wanted.member)
     state = _state(directory, key)
+    require_trusted(
+        lambda: text_reaches(config, directory), files=files_of(directory), trust=wanted.trust
+    )
     corpus, notes = corpus_of(config)
     started = events[0]
     assert isinstance(started, SearchStarted)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.commands.trusting import add_trust
+
 if TYPE_CHECKING:
     import argparse
 
@@ -54,6 +56,7 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of a CPU (default: %(default)s)")
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -116,5 +119,6 @@ def _subject(arguments: argparse.Namespace) -> Subject:
             sequences=arguments.sequences,
             nats_per_gflop=arguments.price,
             device=arguments.device,
+            trust=arguments.trust,
         ),
     )

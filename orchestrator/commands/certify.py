@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.commands.trusting import add_trust
+
 if TYPE_CHECKING:
     import argparse
 
@@ -47,6 +49,7 @@ def add(commands: Subparsers) -> None:
         help="train only a share of the winner's tokens (0.25, 25%%) or so many (50k)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="instead of the run file's")
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -67,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_holds_search(directory)
     subject = find_subject(directory)
     assert subject.story.started is not None
-    config = run_to_resume([subject.story.started], directory)
+    config = run_to_resume([subject.story.started], directory, trust=arguments.trust)
     setting = prepare(config)
     plan, started = _commission(arguments, subject, setting)
     place, events = place_of(directory, started)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.commands.trusting import add_trust
+
 if TYPE_CHECKING:
     import argparse
 
@@ -43,6 +45,7 @@ def add(commands: Subparsers) -> None:
         help="file or directory to make (default: in DIR/exports)",
     )
     parser.add_argument("--force", action="store_true", help="replace what is at TARGET")
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     made = FORMATS[arguments.format]
     subject = find_subject(
-        arguments.directory, member=arguments.member, generation=arguments.generation
+        arguments.directory,
+        member=arguments.member,
+        generation=arguments.generation,
+        trust=arguments.trust,
     )
     target: Path = arguments.output or (
         arguments.directory

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.commands.trusting import add_trust
+
 if TYPE_CHECKING:
     import argparse
 
@@ -24,6 +26,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--register-model", metavar="NAME", help="make the winner a version of this model"
     )
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -36,12 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
         tracking_uri,
     )
     from orchestrator.adapters.mlflow.sync import sync  # noqa: PLC0415
-    from orchestrator.resuming import run_to_show  # noqa: PLC0415
+    from orchestrator.resuming import files_of, run_to_show  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
+    from orchestrator.trust import record_reaches, require_trusted  # noqa: PLC0415
 
     directory: Path = arguments.directory
     check_holds_search(directory)
-    config = run_to_show(directory).mlflow
+    run = run_to_show(directory)
+    if arguments.tracking_uri is None:
+        require_trusted(
+            lambda: record_reaches(run), files=files_of(directory), trust=arguments.trust
+        )
+    config = run.mlflow
     uri = arguments.tracking_uri or tracking_uri(config, directory)
     synced = sync(
         directory,

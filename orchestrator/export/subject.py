@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
 from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
-from orchestrator.resuming import logged_run
+from orchestrator.resuming import files_of, logged_run
 from orchestrator.run_directory import CHECKPOINTS
 from orchestrator.story.telling import leaderboard, told
 from orchestrator.tasks import StateKey
+from orchestrator.trust import require_trusted, text_reaches
 from search_spaces.genome import genome_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orchestrator.events import Ordered, Reported
     from orchestrator.run_config import RunConfig
     from orchestrator.story.telling import Point, Story
+    from orchestrator.trust import Reach
     from search_spaces.genome import Genome
     from trainers.data import Corpus
     from trainers.state import MemberState
@@ -38,6 +41,8 @@ class Subject:
     genome: Genome
     damage: str | None = None
     """What is wrong with the log; the story is what is whole before it."""
+    trust: bool = False
+    """Whether files elsewhere may be read that the log names, whosever it is."""
 
     @property
     def point(self) -> Point:
@@ -89,11 +94,13 @@ class Subject:
         """Open the text that it was trained on; made again from its sources if need be.
 
         Raises:
-            UserError: It cannot be made, or would be another one.
+            UserError: It cannot be made, or would be another one; or the search is not the user's
+                own and its text lies elsewhere.
         """
         from orchestrator.run_corpus import corpus_of  # noqa: PLC0415 - torch
 
         assert self.story.started is not None
+        self.require_trusted(lambda: text_reaches(self.run, self.directory))
         logged = self.story.started.corpus["digest"]
         corpus, _ = corpus_of(self.run)
         if corpus.digest != logged:
@@ -105,13 +112,25 @@ class Subject:
             )
         return corpus
 
+    def require_trusted(self, asked: Callable[[], Sequence[Reach]]) -> None:
+        """Check that what a use of it reaches for is the user's own wish.
+
+        Raises:
+            UserError: The search is not the user's own, and no `--trust` was said.
+        """
+        require_trusted(asked, files=files_of(self.directory), trust=self.trust)
+
     def __str__(self) -> str:
         """Name it for people."""
         return f"member {self.member} after generation {self.generation}"
 
 
 def find_subject(
-    directory: Path, *, member: int | None = None, generation: int | None = None
+    directory: Path,
+    *,
+    member: int | None = None,
+    generation: int | None = None,
+    trust: bool = False,
 ) -> Subject:
     """Find what to export: the winner unless a member is named; before the end, the best so far.
 
@@ -119,6 +138,7 @@ def find_subject(
         directory: Of a search that runs, was stopped or has finished.
         member: Whose newest whole interval; the number after the last is the baseline's.
         generation: After this one instead of the newest.
+        trust: Read files elsewhere that the log names, whosever it is.
 
     Raises:
         UserError: No such search or member, or none has finished an interval.
@@ -155,6 +175,7 @@ def find_subject(
         generation=point[1],
         genome=genome,
         damage=damage,
+        trust=trust,
     )
 
 
