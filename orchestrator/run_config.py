@@ -6,8 +6,7 @@ Unknown keys are errors and nothing is converted behind the user's back, except 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -33,6 +32,10 @@ from orchestrator.run_types import (  # pydantic reads them at run time
     read_workers,
 )
 from orchestrator.selection import POLICIES
+from orchestrator.storage.place import is_remote, local_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class _Section(BaseModel):
@@ -300,7 +303,7 @@ class MlflowConfig(_Section):
 
     enabled: bool = True
     tracking_uri: str | None = None
-    """Null: the file `mlflow.db` in the output directory."""
+    """Null: the file `mlflow.db` in the output directory (of its working copy, if it is a URI)."""
     experiment: str | None = None
     """Null: `masga`."""
     register_model: Annotated[str, Field(pattern=r"^[^/:%\"']{1,200}$")] | None = None
@@ -315,6 +318,7 @@ class RunConfig(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Every random draw comes from it."""
     output: str = "runs"
+    """Directory of searches, or the URI of an object store: s3://bucket/runs, gs://bucket/runs."""
     """Directory of searches; unwritten: `runs` where the command runs."""
     corpus: CorpusConfig = CorpusConfig()
     space: SpaceConfig = SpaceConfig()
@@ -367,7 +371,7 @@ class RunConfig(_Section):
     def anchored(self, directory: Path) -> Self:
         """Return the same with the paths of sources and space taken from `directory`."""
         sources = tuple(
-            s if s.path is None else s.model_copy(update={"path": str(directory / s.path)})
+            s if s.path is None else s.model_copy(update={"path": _anchored(s.path, directory)})
             for s in self.corpus.sources
         )
         space, name = self.space, self.space.name
@@ -379,13 +383,13 @@ class RunConfig(_Section):
             "space": space,
         }
         if "output" in self.model_fields_set:
-            changes["output"] = str(directory / self.output)
+            changes["output"] = _anchored(self.output, directory)
         return self.model_copy(update=changes)
 
-    @property
-    def output_directory(self) -> Path:
-        """The directory of searches."""
-        return Path(self.output)
+
+def _anchored(name: str, directory: Path) -> str:
+    """Return a path as taken from `directory`; a URI is whole as it is."""
+    return name if is_remote(name) else str(directory / local_path(name))
 
 
 BESIDE = ("output", "resources", "checkpoints", "mlflow")

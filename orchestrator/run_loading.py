@@ -44,7 +44,7 @@ def load_run(
     *,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    output: Path | None = None,
+    output: str | Path | None = None,
 ) -> LoadedRun:
     """Read, check and resolve a run file.
 
@@ -52,7 +52,7 @@ def load_run(
         path: The run file.
         overrides: `key.path=value`, put over the file in this order.
         seed: Put over the file's seed.
-        output: Directory of searches, relative to the current one; put over the file's.
+        output: Directory of searches, relative to the current one, or a URI; put over the file's.
 
     Raises:
         UserError: All mistakes of the file.

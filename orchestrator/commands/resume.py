@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("resume", help="go on with a search that was stopped")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the search")
+    parser.add_argument("directory", metavar="DIR", help="directory or URI of the search")
     parser.set_defaults(run=run)
 
 
@@ -25,8 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.event_log import LOG_NAME, read_log  # noqa: PLC0415
     from orchestrator.resuming import has_finished, run_to_show  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
 
-    directory: Path = arguments.directory
+    directory = arrive(arguments.directory)
     check_holds_search(directory)
     if has_finished(read_log(directory / LOG_NAME)[0]):
         print("masga: this search has finished; nothing is left to do")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from orchestrator.adapters.mlflow.sync import Synced
     from orchestrator.commands import Subparsers
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("sync", help="bring MLflow up to date with a search's event log")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of a search")
+    parser.add_argument("directory", metavar="DIR", help="directory or URI of a search")
     parser.add_argument(
         "--tracking-uri", metavar="URI", help="instead of the store in the search's run file"
     )
@@ -38,8 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.adapters.mlflow.sync import sync  # noqa: PLC0415
     from orchestrator.resuming import run_to_show  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
 
-    directory: Path = arguments.directory
+    directory = arrive(arguments.directory)
     check_holds_search(directory)
     config = run_to_show(directory).mlflow
     uri = arguments.tracking_uri or tracking_uri(config, directory)
@@ -59,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
+    from orchestrator.storage.working_copy import shown  # noqa: PLC0415 - with its user
+
     of_all = f"{synced.generations} of {synced.planned_generations} generations"
     if synced.is_running:
         state = f"is still running: {of_all} so far; what is there was recorded"
@@ -72,6 +75,6 @@ def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
         else "nothing was missing"
     )
     return (
-        f"{directory} {state}",
+        f"{shown(directory)} {state}",
         f"{uri} has it as run {synced.run_id} with {synced.segments} segments ({new})",
     )
