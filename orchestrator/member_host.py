@@ -23,6 +23,7 @@ from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.genome import Genome
 from search_spaces.gpt.cost import count_parameters
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
+from trainers.folder import folder_of
 from trainers.member import Member
 from trainers.morphism import morph
 from trainers.serialisation import state_from_bytes, state_to_bytes
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.events import JSON
     from orchestrator.tasks import Task
     from trainers.data import Corpus
+    from trainers.folder import Folder
     from trainers.interval import Interval, Progress
     from trainers.settings import TrainerSettings
     from trainers.state import MemberState
@@ -78,7 +80,7 @@ class MemberHost:
     Args:
         corpus: What members train on.
         settings: How, for all members alike.
-        checkpoints: Directory of the search's checkpoints, shared by all workers.
+        checkpoints: Folder of the search's checkpoints, shared by all workers.
         exchange: Where states travel between workers.
         worker: Number of this worker, for the record.
     """
@@ -88,13 +90,13 @@ class MemberHost:
         *,
         corpus: Corpus,
         settings: TrainerSettings,
-        checkpoints: Path,
+        checkpoints: Path | Folder,
         exchange: Exchange,
         worker: int,
     ) -> None:
         self._corpus = corpus
         self._settings = settings
-        self._checkpoints = checkpoints
+        self._checkpoints = folder_of(checkpoints)
         self._exchange = exchange
         self._worker = worker
         self._live: dict[StateKey, Member] = {}
@@ -130,7 +132,7 @@ class MemberHost:
             while self._writing:
                 self._writing.pop(0).result()
         except OSError as error:
-            raise _unwritten(self._checkpoints, error) from error
+            raise _unwritten(self._checkpoints.place(""), error) from error
 
     def close(self) -> None:
         """Finish writing and stop."""
@@ -138,13 +140,10 @@ class MemberHost:
 
     def finished_before(self, task: Train) -> Reported | None:
         """Return the report of a task whose outcome an earlier life of this search left."""
-        directory = self._checkpoints / str(task.key)
-        if not directory.is_dir():
-            return None
         try:
-            _, extra = read_checkpoint(directory)
+            _, extra = read_checkpoint(self._checkpoints / str(task.key))
         except CheckpointDamaged:
-            return None  # its bits are decided: train them again
+            return None  # there is none; or its bits are decided: train them again
         lasting, beside = extra.get("report"), extra.get("aside")
         if extra.get("task") != task.digest:
             return None
@@ -234,14 +233,14 @@ class MemberHost:
         if payload is not None:
             return state_from_bytes(payload), "store"
         self.flush()
-        directory = self._checkpoints / str(key)
+        folder = self._checkpoints / str(key)
         try:
-            state, _ = read_checkpoint(directory)
+            state, _ = read_checkpoint(folder)
         except CheckpointDamaged as error:
             damage = _damaged(error.file, error.what.removesuffix("."))
             return self._remade(before, damage), "remade"
         except OSError as error:
-            damage = _damaged(directory, f"it cannot be read ({error.strerror})")
+            damage = _damaged(folder.place(""), f"it cannot be read ({error.strerror})")
             return self._remade(before, damage), "remade"
         return state, "checkpoint"
 
@@ -324,8 +323,8 @@ class MemberHost:
         self._exchange.publish(task.key, state_to_bytes(state))
         _, lasting, beside = encode(report)
         extra: dict[str, JSON] = {"task": task.digest, "report": lasting, "aside": beside}
-        directory = self._checkpoints / str(task.key)
-        self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
+        folder = self._checkpoints / str(task.key)
+        self._writing.append(self._writer.submit(write_checkpoint, folder, state, extra))
         self._live[task.key] = member
         newest = max(key.generation for key in self._live)
         outdated = [key for key in self._live if key.generation < newest - 1 and key != task.key]
@@ -352,7 +351,7 @@ class MemberHost:
         )
 
 
-def _unwritten(checkpoints: Path, error: OSError) -> UserError:
+def _unwritten(checkpoints: Path | str, error: OSError) -> UserError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return disk_full(checkpoints)
     return UserError(
@@ -363,7 +362,7 @@ def _unwritten(checkpoints: Path, error: OSError) -> UserError:
     )
 
 
-def _damaged(file: Path, what: str) -> UserError:
+def _damaged(file: Path | str, what: str) -> UserError:
     return UserError(
         where=str(file),
         law="the checkpoint that a member goes on from is whole, or else the one before it is",

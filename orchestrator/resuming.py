@@ -21,6 +21,7 @@ from orchestrator.run_directory import RESOLVED, read_resolved
 from orchestrator.run_file import RunFile
 from orchestrator.run_loading import check_own_code
 from orchestrator.run_mistakes import user_errors
+from orchestrator.storage.working_copy import origin_of, shown
 from orchestrator.tasks import Train
 from orchestrator.trust import require_trusted, search_reaches
 
@@ -67,8 +68,10 @@ def run_to_resume(events: Sequence[Event], directory: Path, *, trust: bool = Fal
     return run
 
 
-def files_of(directory: Path) -> tuple[Path, ...]:
-    """Return the files that say what a search is: its log, and its run file if it is there."""
+def files_of(directory: Path) -> tuple[Path | str, ...]:
+    """Return what says what a search is: its log, and its run file if it is there, or its store."""
+    if origin_of(directory) is not None:
+        return (shown(directory),)
     return tuple(path for path in (directory / LOG_NAME, directory / RESOLVED) if path.exists())
 
 

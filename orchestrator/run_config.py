@@ -7,8 +7,7 @@ Reading a run file runs none of the code that it names, unless `OWN_CODE` is the
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -35,6 +34,10 @@ from orchestrator.run_types import (  # pydantic reads them at run time
     read_workers,
 )
 from orchestrator.selection import POLICIES
+from orchestrator.storage.place import is_remote, local_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OWN_CODE = {"own_code": True}
 """Context of a validation that checks plug-ins of the user's own too, by importing them."""
@@ -316,7 +319,7 @@ class MlflowConfig(_Section):
 
     enabled: bool = True
     tracking_uri: str | None = None
-    """Null: the file `mlflow.db` in the output directory."""
+    """Null: the file `mlflow.db` in the output directory (of its working copy, if it is a URI)."""
     experiment: str | None = None
     """Null: `masga`."""
     register_model: Annotated[str, Field(pattern=r"^[^/:%\"']{1,200}$")] | None = None
@@ -331,6 +334,7 @@ class RunConfig(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Every random draw comes from it."""
     output: str = "runs"
+    """Directory of searches, or the URI of an object store: s3://bucket/runs, gs://bucket/runs."""
     """Directory of searches; unwritten: `runs` where the command runs."""
     corpus: CorpusConfig = CorpusConfig()
     space: SpaceConfig = SpaceConfig()
@@ -383,7 +387,7 @@ class RunConfig(_Section):
     def anchored(self, directory: Path) -> Self:
         """Return the same with the paths of sources and space taken from `directory`."""
         sources = tuple(
-            s if s.path is None else s.model_copy(update={"path": str(directory / s.path)})
+            s if s.path is None else s.model_copy(update={"path": _anchored(s.path, directory)})
             for s in self.corpus.sources
         )
         space, name = self.space, self.space.name
@@ -395,13 +399,13 @@ class RunConfig(_Section):
             "space": space,
         }
         if "output" in self.model_fields_set:
-            changes["output"] = str(directory / self.output)
+            changes["output"] = _anchored(self.output, directory)
         return self.model_copy(update=changes)
 
-    @property
-    def output_directory(self) -> Path:
-        """The directory of searches."""
-        return Path(self.output)
+
+def _anchored(name: str, directory: Path) -> str:
+    """Return a path as taken from `directory`; a URI is whole as it is."""
+    return name if is_remote(name) else str(directory / local_path(name))
 
 
 BESIDE = ("output", "resources", "checkpoints", "mlflow")

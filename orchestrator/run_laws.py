@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import UserError
 from orchestrator.mistakes import Mistake
+from orchestrator.storage.place import Place, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,23 @@ def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
         *_training(run),
         *_freeze(run),
         *_game(run),
+        *_places(run),
     )
+
+
+def _places(run: RunConfig) -> Iterator[Mistake]:
+    """Check the URIs, before one that has credentials in it is kept anywhere."""
+    places: list[tuple[tuple[str | int, ...], str | None]] = [(("output",), run.output)]
+    places += [
+        (("corpus", "sources", at, "path"), source.path)
+        for at, source in enumerate(run.corpus.sources)
+    ]
+    for key, name in places:
+        if name is not None and is_remote(name):
+            try:
+                Place.parse(name, where="")
+            except UserError as error:
+                yield Mistake(key=key, law=error.law, found=error.found, remedy=error.remedy)
 
 
 def _corpus(run: RunConfig) -> Iterator[Mistake]:

@@ -47,7 +47,7 @@ def load_run(
     *,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    output: Path | None = None,
+    output: str | Path | None = None,
     trust: bool = False,
 ) -> LoadedRun:
     """Read, check and resolve a run file; what it reaches for must be the user's own wish.
@@ -56,7 +56,7 @@ def load_run(
         path: The run file.
         overrides: `key.path=value`, put over the file in this order.
         seed: Put over the file's seed.
-        output: Directory of searches, relative to the current one; put over the file's.
+        output: Directory of searches, relative to the current one, or a URI; put over the file's.
         trust: Use what the file names (code, files elsewhere, servers) whosever it is.
 
     Raises:
@@ -79,9 +79,15 @@ def read_run(
     *,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    output: Path | None = None,
+    output: str | Path | None = None,
 ) -> LoadedRun:
     """Read, check and resolve a run file without importing anything that it names.
+
+    Args:
+        path: The run file.
+        overrides: `key.path=value`, put over the file in this order.
+        seed: Put over the file's seed.
+        output: Directory of searches, relative to the current one, or a URI; put over the file's.
 
     Raises:
         UserError: All mistakes of the file.

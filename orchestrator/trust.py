@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
 from orchestrator.run_file import dotted
+from orchestrator.storage.place import is_remote, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +48,7 @@ def reaches(config: RunConfig, home: Path) -> tuple[Reach, ...]:
         home: The directory of its file.
     """
     found = [*code_reaches(config), *text_reaches(config, home)]
-    if "output" in config.model_fields_set and not _is_within(Path(config.output), home):
+    if "output" in config.model_fields_set and not _is_within(config.output, home):
         found.append(Reach(key=("output",), what=f"writes into {config.output}"))
     return (*found, *_servers(config))
 
@@ -156,6 +157,8 @@ def _outside(pattern: str, home: Path) -> str | None:
     from trainers.data import CorpusError, SourceSpec  # noqa: PLC0415
     from trainers.data.files import find_files  # noqa: PLC0415
 
+    if is_remote(pattern):
+        return pattern
     fixed = Path(pattern)
     while any(sign in part for part in fixed.parts for sign in "*?["):
         fixed = fixed.parent
@@ -168,8 +171,10 @@ def _outside(pattern: str, home: Path) -> str | None:
     return next((str(file) for file in files if not _is_within(file, home)), None)
 
 
-def _is_within(path: Path, home: Path) -> bool:
-    return path.resolve().is_relative_to(home.resolve())
+def _is_within(path: Path | str, home: Path) -> bool:
+    if is_remote(path):
+        return False
+    return local_path(path).resolve().is_relative_to(home.resolve())
 
 
 def _is_closed(path: Path, user: int) -> bool:

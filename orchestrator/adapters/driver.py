@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.adapters.environment import ray_cluster
 from orchestrator.adapters.hosting import Hosting, count_workers, host
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME, EventLog
+from orchestrator.event_log import LOG_NAME
 from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
@@ -19,11 +20,14 @@ from orchestrator.run_corpus import corpus_json
 from orchestrator.run_directory import check_holds_search, check_writable
 from orchestrator.search import Search
 from orchestrator.setting import prepare
+from orchestrator.storage.logs import open_log
+from orchestrator.storage.working_copy import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orchestrator.event_log import EventLog
     from orchestrator.observers import Observer
     from orchestrator.run_config import RunConfig
 
@@ -96,7 +100,7 @@ def _run(
         check_holds_search(directory)
     audience = Audience(observers)
     try:
-        with EventLog(directory / LOG_NAME) as log:
+        with open_log(directory / LOG_NAME) as log:
             if has_finished(log.events):
                 for number, event in enumerate(log.events):
                     audience.on_event(event, number, replayed=True)
@@ -135,7 +139,7 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
             workers=count_workers(resources, most=config.population.members),
             keep_generations=config.checkpoints.keep_generations,
             one_by_one=config.population.mode == "asynchronous",
-            again=f"masga resume {directory}",
+            again=f"masga resume {shlex.quote(shown(directory))}",
         )
         journal.record([started])
         search = Search(setting.rules, journal)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
-from orchestrator.run_directory import CHECKPOINTS
+from orchestrator.storage.working_copy import checkpoints_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,13 +83,11 @@ def host(
     from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
     from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
 
-    checkpoints = hosting.directory / CHECKPOINTS
-    checkpoints.mkdir(exist_ok=True)
     mailbox = start_mailbox()
     course = Course(
         conductor=conductor,
         mailbox=mailbox,
-        checkpoints=checkpoints,
+        checkpoints=checkpoints_in(hosting.directory),
         keep_generations=hosting.keep_generations,
     )
     course.post(open_tasks(conductor, events))
@@ -114,7 +112,7 @@ def _tune(hosting: Hosting, *, course: Course, mailbox: Any) -> None:
 
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
-        checkpoints=(hosting.directory / CHECKPOINTS).resolve(),
+        checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,
     )

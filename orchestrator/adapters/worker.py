@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.events import Assessed
     from orchestrator.tasks import Assess, StateKey
+    from trainers.folder import Folder
     from trainers.interval import Progress
     from trainers.settings import TrainerSettings
 
@@ -37,7 +38,7 @@ class WorkerSetup:
     """What a worker needs to know."""
 
     corpus: Path
-    checkpoints: Path
+    checkpoints: Path | Folder
     settings: TrainerSettings
     asynchronous: bool
 

@@ -13,6 +13,7 @@ from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchStarted
 from orchestrator.resuming import files_of, logged_run
 from orchestrator.run_corpus import corpus_of
+from orchestrator.storage.working_copy import checkpoints_in
 from orchestrator.story.telling import is_baseline, leaderboard, told
 from orchestrator.tasks import StateKey
 from orchestrator.trust import require_trusted, text_reaches
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from trainers.data import Corpus, EvaluationBatch
     from trainers.model import Transformer
     from trainers.state import MemberState
-
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +125,8 @@ def _chosen(story: Story, directory: Path, member: int | None) -> StateKey:
 
 
 def _state(directory: Path, key: StateKey) -> MemberState:
-    path = directory / CHECKPOINTS / str(key)
     try:
-        return read_checkpoint(path)[0]
+        return read_checkpoint(checkpoints_in(directory) / str(key))[0]
     except CheckpointDamaged as error:
         raise UserError(
             where=str(error.file),
@@ -187,9 +185,9 @@ def _peers(story: Story, directory: Path, device: str) -> tuple[Peer, ...]:
         return Peer(member=key.member, load=load)
 
     keys = [StateKey(*point) for _, point in sorted(story.judged.items())]
+    kept = checkpoints_in(directory).folders()
     return tuple(
         reader(key)
         for key in keys
-        if story.reports[key.member, key.generation].failure is None
-        and (directory / CHECKPOINTS / str(key)).is_dir()
+        if story.reports[key.member, key.generation].failure is None and str(key) in kept
     )

@@ -18,7 +18,9 @@ def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("search", help="run the search of a run file")
     parser.add_argument("run_file", type=Path, metavar="RUN.yaml")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="directory of searches")
+    parser.add_argument(
+        "--output", metavar="DIR", help="directory of searches, or a URI such as s3://bucket/runs"
+    )
     add_overrides(parser)
     add_trust(parser)
     parser.set_defaults(run=run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import Clause, UserError
 from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
 from orchestrator.resuming import files_of, logged_run
-from orchestrator.run_directory import CHECKPOINTS
+from orchestrator.storage.working_copy import checkpoints_in, shown
 from orchestrator.story.telling import leaderboard, told
 from orchestrator.tasks import StateKey
 from orchestrator.trust import require_trusted, text_reaches
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.trust import Reach
     from search_spaces.genome import Genome
     from trainers.data import Corpus
+    from trainers.folder import Folder
     from trainers.state import MemberState
 
 
@@ -159,7 +160,7 @@ def find_subject(
         asked = "" if member is None else f" of member {member}"
         asked += "" if generation is None else f" after generation {generation}"
         raise UserError(
-            where=str(directory),
+            where=shown(directory),
             law=f"a state{asked} to export comes from an interval that ended well",
             found=f"members {', '.join(map(str, members))}" if members else "none so far",
             remedy="Choose one of these with --member."
@@ -195,9 +196,8 @@ def _point(
     return mine[-1] if mine else None
 
 
-def _checkpoint(directory: Path, point: Point) -> Path:
-
-    return directory / CHECKPOINTS / str(StateKey(*point))
+def _checkpoint(directory: Path, point: Point) -> Folder:
+    return checkpoints_in(directory) / str(StateKey(*point))
 
 
 def _others(subject: Subject) -> str:
