@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from orchestrator.component_game import ComponentGame
     from orchestrator.events import JSON
     from orchestrator.tasks import Task
+    from trainers.attribution import UtilityFields
     from trainers.data import Corpus
+    from trainers.distributed.group import GroupMember, MemberGroup
     from trainers.folder import Folder
     from trainers.interval import Interval, Progress
     from trainers.settings import TrainerSettings
@@ -67,7 +69,7 @@ class NoExchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Adopted:
-    member: Member
+    member: Member | GroupMember
     origin: Origin
     morph: dict[str, object] | None
     flops: float
@@ -83,6 +85,7 @@ class MemberHost:
         checkpoints: Folder of the search's checkpoints, shared by all workers.
         exchange: Where states travel between workers.
         worker: Number of this worker, for the record.
+        group: The processes that train each member together; none: this one alone.
     """
 
     def __init__(
@@ -93,13 +96,15 @@ class MemberHost:
         checkpoints: Path | Folder,
         exchange: Exchange,
         worker: int,
+        group: MemberGroup | None = None,
     ) -> None:
         self._corpus = corpus
         self._settings = settings
         self._checkpoints = folder_of(checkpoints)
         self._exchange = exchange
         self._worker = worker
-        self._live: dict[StateKey, Member] = {}
+        self._group = group
+        self._live: dict[StateKey, Member | GroupMember] = {}
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._writing: list[Future[None]] = []
 
@@ -177,13 +182,7 @@ class MemberHost:
         """Make the member that the task trains."""
         genome, settings = task.genome, self._settings_of(task)
         if task.source is None:
-            member = Member.create(
-                genome.architecture,
-                genome.protocol,
-                corpus=self._corpus,
-                settings=settings,
-                member_seed=task.seed,
-            )
+            member = self._create(genome, settings, task.seed)
             return _Adopted(member=member, origin="fresh", morph=None, flops=0.0)
         own = task.source.member == task.member
         live = self._live.get(task.source)
@@ -221,7 +220,15 @@ class MemberHost:
         seed = task.data_seed
         return self._settings if seed is None else replace(self._settings, seed=seed)
 
-    def _revive(self, state: MemberState, settings: TrainerSettings) -> Member:
+    def _create(self, genome: Genome, settings: TrainerSettings, seed: int) -> Member | GroupMember:
+        halves = genome.architecture, genome.protocol
+        if self._group is not None:
+            return self._group.create(*halves, settings=settings, member_seed=seed)
+        return Member.create(*halves, corpus=self._corpus, settings=settings, member_seed=seed)
+
+    def _revive(self, state: MemberState, settings: TrainerSettings) -> Member | GroupMember:
+        if self._group is not None:
+            return self._group.revive(state, settings=settings)
         return Member.from_state(state, corpus=self._corpus, settings=settings)
 
     def _obtain(self, key: StateKey, before: Train | None) -> tuple[MemberState, Origin]:
@@ -306,7 +313,7 @@ class MemberHost:
             bits_per_byte=bits,
             failure=failure,
             morph=adopted.morph,
-            utilities=_utilities(member.state()),
+            utilities=_utilities(member.utilities),
             game=None if game is None else game.to_json(),
             domain_losses=domains,
             seconds=0.0,
@@ -317,7 +324,7 @@ class MemberHost:
             origin=adopted.origin,
         )
 
-    def _keep(self, task: Train, member: Member, report: Reported) -> None:
+    def _keep(self, task: Train, member: Member | GroupMember, report: Reported) -> None:
         """Offer the state to the others, let it rest on disk, and hold it for its next interval."""
         state = member.state()
         self._exchange.publish(task.key, state_to_bytes(state))
@@ -371,15 +378,15 @@ def _damaged(file: Path | str, what: str) -> UserError:
     )
 
 
-def _utilities(state: MemberState) -> dict[str, object] | None:
+def _utilities(known: UtilityFields) -> dict[str, object] | None:
     """Return the running means of the proxies with their standard errors; none: not measured."""
-    if state.utility_weight == 0.0:
+    if known.utility_weight == 0.0:
         return None
     return {
-        "heads": [list(layer) for layer in state.head_utility],
-        "heads_se": [list(layer) for layer in state.head_utility_error],
-        "ffn": list(state.ffn_utility),
-        "ffn_se": list(state.ffn_utility_error),
-        "embedding": state.embedding_utility,
-        "embedding_se": state.embedding_utility_error,
+        "heads": [list(layer) for layer in known.head_utility],
+        "heads_se": [list(layer) for layer in known.head_utility_error],
+        "ffn": list(known.ffn_utility),
+        "ffn_se": list(known.ffn_utility_error),
+        "embedding": known.embedding_utility,
+        "embedding_se": known.embedding_utility_error,
     }

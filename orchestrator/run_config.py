@@ -292,16 +292,25 @@ class TrainingConfig(_Section):
     heldout_batches: Annotated[int, Field(ge=2)] = 32
     """Batches that the winner and the baseline are compared on at the end."""
     micro_batch_tokens: Annotated[Count, Field(ge=1)] | None = None
-    """Most tokens in one forward and backward pass; null: the whole batch."""
+    """Most tokens in one forward and backward pass of a process; null: the whole batch."""
+    activation_checkpointing: bool = False
+    """Keep only what each layer reads and compute the rest again in the backward pass: the same
+    losses with a third more computing and a fraction of the memory."""
 
 
 class ResourcesConfig(_Section):
     """Where the search runs."""
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
-    """Processes that host members."""
+    """Members that train at the same time, each in a process (or processes_per_member) of its
+    own."""
+    processes_per_member: Annotated[int, Field(ge=1)] = 1
+    """Processes that train one member together (FSDP2), its weights, gradients and optimizer state
+    split over them: for members larger than one GPU."""
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1
+    """Of each process."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
+    """Of each process: several that train one member together have one each, or none."""
     address: str | None = None
     """A Ray cluster, such as `auto` or `10.0.0.5:6379`; null: one of this machine alone."""
     object_store: Annotated[Bytes, Field(ge=80_000_000)] = 256_000_000

@@ -22,6 +22,7 @@ def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
         *_budget(run),
         *_schedule(run),
         *_training(run),
+        *_processes(run),
         *_freeze(run),
         *_game(run),
         *_places(run),
@@ -166,6 +167,18 @@ def _training(run: RunConfig) -> Iterator[Mistake]:
             law="`training.device: cuda` needs a share of a GPU for each worker",
             found="gpus_per_worker: 0",
             remedy="Write, for example, gpus_per_worker: 1, or 0.5 for two workers a GPU.",
+        )
+
+
+def _processes(run: RunConfig) -> Iterator[Mistake]:
+    processes, gpus = run.resources.processes_per_member, run.resources.gpus_per_worker
+    if processes > 1 and gpus not in (0, 1):
+        yield Mistake(
+            key=("resources", "gpus_per_worker"),
+            law=f"each of the {processes} processes of a member has a GPU of its own, or all train "
+            "on CPUs",
+            found=f"gpus_per_worker: {gpus:g}",
+            remedy="Write gpus_per_worker: 1 or 0; it is counted for each process.",
         )
 
 

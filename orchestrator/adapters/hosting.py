@@ -46,6 +46,8 @@ class Hosting:
 def count_workers(resources: ResourcesConfig, *, most: int) -> int:
     """Return how many workers the cluster has room for, up to as many as there is use for.
 
+    A worker is as many processes as train one member.
+
     Raises:
         UserError: There is no room for one.
     """
@@ -55,12 +57,16 @@ def count_workers(resources: ResourcesConfig, *, most: int) -> int:
     room = int(available.get("CPU", 1) / resources.cpus_per_worker)
     if resources.gpus_per_worker:
         room = min(room, int(available.get("GPU", 0) / resources.gpus_per_worker))
+    processes = resources.processes_per_member
+    room //= processes
     if room < 1:
+        split = "" if processes == 1 else f" of {processes} processes"
         raise UserError(
             where="resources",
-            law="the cluster has room for one worker",
+            law=f"the cluster has room for one worker{split}",
             found=f"{available.get('CPU', 0):g} CPUs and {available.get('GPU', 0):g} GPUs",
-            remedy="Ask for less with cpus_per_worker and gpus_per_worker.",
+            remedy="Ask for less with cpus_per_worker and gpus_per_worker"
+            + ("." if processes == 1 else ", which are of one process, or processes_per_member."),
         )
     wanted = resources.workers
     return min(most, room if wanted == "auto" else int(wanted))
@@ -115,10 +121,14 @@ def _tune(hosting: Hosting, *, course: Course, mailbox: Any) -> None:
         checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,
+        processes=hosting.resources.processes_per_member,
+        cpus=hosting.resources.cpus_per_worker,
+        gpus=hosting.resources.gpus_per_worker,
     )
+    of_one = {"CPU": setup.cpus, "GPU": setup.gpus}
     trainable = tune.with_resources(
         tune.with_parameters(Worker, mailbox=mailbox, setup=setup),
-        {"CPU": hosting.resources.cpus_per_worker, "GPU": hosting.resources.gpus_per_worker},
+        tune.PlacementGroupFactory([of_one] * setup.processes) if setup.processes > 1 else of_one,
     )
     storage = hosting.directory / "tune"
     shutil.rmtree(storage, ignore_errors=True)  # of the run that is resumed: the log has it all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ class WorkerSetup:
     checkpoints: Path | Folder
     settings: TrainerSettings
     asynchronous: bool
+    processes: int = 1
+    """That train one member together; this actor is the first of them."""
+    cpus: float = 1
+    """Of each process."""
+    gpus: float = 0
+    """Of each process."""
 
 
 class ObjectStore:
@@ -81,14 +88,21 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         self._asynchronous = setup.asynchronous
         self._setup = setup
         self._host: MemberHost | None = None
+        self._ties = contextlib.ExitStack()
 
     def _open(self) -> MemberHost:
+        corpus, group = open_corpus(self._setup.corpus), None
+        if self._setup.processes > 1:
+            from orchestrator.adapters.group import member_group  # noqa: PLC0415 - torch.distributed
+
+            group = self._ties.enter_context(member_group(corpus, self._setup))
         return MemberHost(
-            corpus=open_corpus(self._setup.corpus),
+            corpus=corpus,
             settings=self._setup.settings,
             checkpoints=self._setup.checkpoints,
             exchange=ObjectStore(self._mailbox),
             worker=self._number,
+            group=group,
         )
 
     def step(self) -> dict[str, Any]:
@@ -148,9 +162,10 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         return host.run(task, progress=tell)
 
     def cleanup(self) -> None:
-        """Finish writing."""
+        """Finish writing, and end the other processes."""
         if self._host is not None:
             self._host.close()
+        self._ties.close()
 
 
 def _cannot_assess(task: Assess, lost: int) -> UserError:

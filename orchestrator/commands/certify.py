@@ -184,7 +184,8 @@ def _tell_cost(console: Console, plan: Plan, subject: Subject, resources: Resour
     if resources.workers != "auto":
         workers = resources.workers
     elif resources.address is None and not resources.gpus_per_worker:
-        workers = max(1, int((os.cpu_count() or 1) / resources.cpus_per_worker))
+        of_one = resources.cpus_per_worker * resources.processes_per_member
+        workers = max(1, int((os.cpu_count() or 1) / of_one))
     most = None if workers is None else min(workers, plan.members)
     console.print(
         told_cost(estimate(plan, subject.story), plan, workers=most),

@@ -110,6 +110,7 @@ def _keys(subject: Subject, led: tuple[Passage, ...]) -> tuple[dict[str, JSON], 
         "baseline": False,
         "resources": {
             "workers": 1,
+            "processes_per_member": resources.processes_per_member,
             "cpus_per_worker": resources.cpus_per_worker,
             "gpus_per_worker": resources.gpus_per_worker,
         },
