@@ -20,7 +20,7 @@ from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import RESOLVED, read_resolved
 from orchestrator.run_file import RunFile
 from orchestrator.run_mistakes import user_errors
-from orchestrator.tasks import Train
+from orchestrator.tasks import answered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,19 +123,9 @@ def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> Non
 
 def open_tasks(conductor: Conductor, events: Sequence[Event]) -> tuple[Task, ...]:
     """Begin again, meet the reports of the log again, and return the tasks that are open."""
-    tasks = {_name(task): task for task in conductor.begin()}
+    tasks = {task.name: task for task in conductor.begin()}
     for event in events:
         if isinstance(event, Reported | Assessed):
-            tasks.pop(_answered(event), None)
-            tasks |= {_name(task): task for task in conductor.receive(event)}
+            tasks.pop(answered(event), None)
+            tasks |= {task.name: task for task in conductor.receive(event)}
     return tuple(tasks.values())
-
-
-def _name(task: Task) -> tuple[str, int, int]:
-    kind = "train" if isinstance(task, Train) else task.role
-    return kind, task.key.member, task.key.generation
-
-
-def _answered(event: Reported | Assessed) -> tuple[str, int, int]:
-    kind = "train" if isinstance(event, Reported) else event.role
-    return kind, event.member, event.generation

@@ -280,13 +280,16 @@ class ResourcesConfig(_Section):
     """Where the search runs."""
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
-    """Processes that host members."""
+    """Processes that host members; auto: as many as there is room and use for, also when nodes
+    come and go."""
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
     address: str | None = None
     """A Ray cluster, such as `auto` or `10.0.0.5:6379`; null: one of this machine alone."""
     object_store: Annotated[Bytes, Field(ge=80_000_000)] = 256_000_000
     """Shared memory of a cluster that is started here."""
+    stall_seconds: Annotated[float, Field(ge=2)] | None = 60
+    """The tasks of a worker that is not heard of for so long go to others; null: never."""
 
 
 class CheckpointsConfig(_Section):

@@ -60,6 +60,7 @@ def mailbox(monkeypatch):
     fake = types.SimpleNamespace(get=lambda value: value)
     monkeypatch.setattr(worker_module, "ray", fake)
     monkeypatch.setattr(course_module, "ray", fake)
+    monkeypatch.setattr(worker_module, "this_node", lambda: "node")
     handle = Handle(Mailbox())
     yield handle
     handle._loop.close()
@@ -75,6 +76,7 @@ def worker(mailbox, tmp_path):
             checkpoints=tmp_path,
             settings=None,
             asynchronous=asynchronous,
+            stall_seconds=None,
         )
         made = Worker.__new__(Worker)
         made.setup({"worker": number}, mailbox=mailbox, setup=setup)
@@ -99,7 +101,7 @@ def search(tmp_path, rules, mailbox):
 def go_on(worker, course):
     """Step a worker until there is nothing left, as Tune does."""
     while not (result := worker.step())["done"]:
-        course.deliver(result["reports"], result.get("error"))
+        course.deliver(result["reports"], result.get("error"), result.get("doing", ()))
     assert result == {"done": True, "reports": []}
 
 
@@ -188,7 +190,7 @@ def test_what_only_the_user_can_mend_ends_the_search(search, worker, answer, asy
 
     worker_of_one = worker(host, asynchronous=asynchronous)
     result = worker_of_one.step()
-    search.course.deliver(result["reports"], result.get("error"))
+    search.course.deliver(result["reports"], result.get("error"), result.get("doing", ()))
     before = search.events()
     host.fault = full
     go_on(worker_of_one, search.course)
@@ -239,4 +241,4 @@ def test_a_closed_mailbox_gives_nothing_out(mailbox, rules):
     tasks = Search(rules(), NoJournal()).begin()
     mailbox.post.remote(tasks, frozenset())
     mailbox.close.remote()
-    assert isinstance(mailbox.lease.remote(0, "a life", (), wait=True), Closed)
+    assert isinstance(mailbox.lease.remote(LIFE, (), wait=True), Closed)
