@@ -22,7 +22,7 @@ from orchestrator.run_file import RunFile
 from orchestrator.run_loading import check_own_code
 from orchestrator.run_mistakes import user_errors
 from orchestrator.storage.working_copy import origin_of, shown
-from orchestrator.tasks import Train
+from orchestrator.tasks import answered
 from orchestrator.trust import require_trusted, search_reaches
 
 if TYPE_CHECKING:
@@ -146,19 +146,9 @@ def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> Non
 
 def open_tasks(conductor: Conductor, events: Sequence[Event]) -> tuple[Task, ...]:
     """Begin again, meet the reports of the log again, and return the tasks that are open."""
-    tasks = {_name(task): task for task in conductor.begin()}
+    tasks = {task.name: task for task in conductor.begin()}
     for event in events:
         if isinstance(event, Reported | Assessed):
-            tasks.pop(_answered(event), None)
-            tasks |= {_name(task): task for task in conductor.receive(event)}
+            tasks.pop(answered(event), None)
+            tasks |= {task.name: task for task in conductor.receive(event)}
     return tuple(tasks.values())
-
-
-def _name(task: Task) -> tuple[str, int, int]:
-    kind = "train" if isinstance(task, Train) else task.role
-    return kind, task.key.member, task.key.generation
-
-
-def _answered(event: Reported | Assessed) -> tuple[str, int, int]:
-    kind = "train" if isinstance(event, Reported) else event.role
-    return kind, event.member, event.generation

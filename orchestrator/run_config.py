@@ -302,8 +302,8 @@ class ResourcesConfig(_Section):
     """Where the search runs."""
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
-    """Members that train at the same time, each in a process (or processes_per_member) of its
-    own."""
+    """Members that train at the same time, each in a process (or processes_per_member) of its own;
+    auto: as many as there is room and use for, also when nodes come and go."""
     processes_per_member: Annotated[int, Field(ge=1)] = 1
     """Processes that train one member together (FSDP2), its weights, gradients and optimizer state
     split over them: for members larger than one GPU."""
@@ -315,6 +315,8 @@ class ResourcesConfig(_Section):
     """A Ray cluster, such as `auto` or `10.0.0.5:6379`; null: one of this machine alone."""
     object_store: Annotated[Bytes, Field(ge=80_000_000)] = 256_000_000
     """Shared memory of a cluster that is started here."""
+    stall_seconds: Annotated[float, Field(ge=2)] | None = 60
+    """The tasks of a worker that is not heard of for so long go to others; null: never."""
 
 
 class CheckpointsConfig(_Section):

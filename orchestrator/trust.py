@@ -8,6 +8,7 @@ the user says `--trust`. Reading a file, its checkpoints and its log runs nothin
 
 from __future__ import annotations
 
+import glob
 import grp
 import os
 import pwd
@@ -153,10 +154,6 @@ def _servers(config: RunConfig) -> list[Reach]:
 
 def _outside(pattern: str, home: Path) -> str | None:
     """Return the path, or the file that the pattern finds, that is not within `home`."""
-    # torch: only for the files of others
-    from trainers.data import CorpusError, SourceSpec  # noqa: PLC0415
-    from trainers.data.files import find_files  # noqa: PLC0415
-
     if is_remote(pattern):
         return pattern
     fixed = Path(pattern)
@@ -164,11 +161,9 @@ def _outside(pattern: str, home: Path) -> str | None:
         fixed = fixed.parent
     if not _is_within(fixed, home) or ".." in Path(pattern).parts[len(fixed.parts) :]:
         return pattern
-    try:
-        files = find_files(SourceSpec.file(pattern))
-    except CorpusError:
-        return None  # there is nothing to read, which will be told
-    return next((str(file) for file in files if not _is_within(file, home)), None)
+    found = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - a pattern with its root
+    paths = fixed.rglob("*") if fixed.is_dir() and str(fixed) == pattern else map(Path, found)
+    return next((str(path) for path in paths if not _is_within(path, home)), None)
 
 
 def _is_within(path: Path | str, home: Path) -> bool:
