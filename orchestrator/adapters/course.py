@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import ray
 
 from orchestrator.events import Assessed, Reported, decode
 from orchestrator.tasks import Assess, StateKey, answered
+from trainers.folder import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.conductor import Conductor
     from orchestrator.errors import UserError
     from orchestrator.tasks import Task, TaskName
+    from trainers.folder import Folder
 
 _LOG = logging.getLogger("masga")
 
@@ -36,7 +37,7 @@ class Course:
     Args:
         conductor: What decides.
         mailbox: Handle of the mailbox actor.
-        checkpoints: Directory of the checkpoints.
+        checkpoints: Folder of the checkpoints.
         keep_generations: Generations of checkpoints to keep behind the newest; none: only what is
             needed.
     """
@@ -46,12 +47,12 @@ class Course:
         *,
         conductor: Conductor,
         mailbox: Any,
-        checkpoints: Path,
+        checkpoints: Path | Folder,
         keep_generations: int | None,
     ) -> None:
         self._conductor = conductor
         self._mailbox = mailbox
-        self._checkpoints = checkpoints
+        self._checkpoints = folder_of(checkpoints)
         self._keep = keep_generations
         self._open: dict[TaskName, Task] = {}
         self._birth: str | None = None
@@ -146,10 +147,13 @@ class Course:
         if self._keep is not None:
             oldest = min((key.generation for key in needed), default=0) + 1 - self._keep
         names = {str(key) for key in needed}
-        for directory in self._checkpoints.iterdir():
-            generation = int(directory.name[1:6]) if directory.name[1:6].isdigit() else None
-            if generation is not None and generation < oldest and directory.name not in names:
-                shutil.rmtree(directory, ignore_errors=True)
+        self._checkpoints.drop(
+            *(
+                name
+                for name in self._checkpoints.folders()
+                if name[1:6].isdigit() and int(name[1:6]) < oldest and name not in names
+            )
+        )
 
 
 def _cost(task: Task) -> float:

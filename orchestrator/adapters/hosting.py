@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
-from orchestrator.run_directory import CHECKPOINTS
+from orchestrator.storage.working_copy import checkpoints_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +51,8 @@ def count_workers(resources: ResourcesConfig, *, most: int) -> int:
     A cluster of our own has the room that it has. One that exists may grow and shrink: there every
     worker that there is use for waits for room, and its autoscaler, if it has one, sees them wait.
 
+    A worker is as many processes as train one member.
+
     Raises:
         UserError: A cluster of our own has no room for one.
     """
@@ -63,12 +65,16 @@ def count_workers(resources: ResourcesConfig, *, most: int) -> int:
     room = int(available.get("CPU", 1) / resources.cpus_per_worker)
     if resources.gpus_per_worker:
         room = min(room, int(available.get("GPU", 0) / resources.gpus_per_worker))
+    processes = resources.processes_per_member
+    room //= processes
     if room < 1:
+        split = "" if processes == 1 else f" of {processes} processes"
         raise UserError(
             where="resources",
-            law="the cluster has room for one worker",
+            law=f"the cluster has room for one worker{split}",
             found=f"{available.get('CPU', 0):g} CPUs and {available.get('GPU', 0):g} GPUs",
-            remedy="Ask for less with cpus_per_worker and gpus_per_worker.",
+            remedy="Ask for less with cpus_per_worker and gpus_per_worker"
+            + ("." if processes == 1 else ", which are of one process, or processes_per_member."),
         )
     return min(most, room if wanted == "auto" else int(wanted))
 
@@ -93,13 +99,11 @@ def host(
     from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
     from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
 
-    checkpoints = hosting.directory / CHECKPOINTS
-    checkpoints.mkdir(exist_ok=True)
     mailbox = start_mailbox(hosting.resources.stall_seconds)
     course = Course(
         conductor=conductor,
         mailbox=mailbox,
-        checkpoints=checkpoints,
+        checkpoints=checkpoints_in(hosting.directory),
         keep_generations=hosting.keep_generations,
     )
     course.post(open_tasks(conductor, events))
@@ -135,14 +139,18 @@ def _tune(
 
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
-        checkpoints=(hosting.directory / CHECKPOINTS).resolve(),
+        checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,
         stall_seconds=hosting.resources.stall_seconds,
+        processes=hosting.resources.processes_per_member,
+        cpus=hosting.resources.cpus_per_worker,
+        gpus=hosting.resources.gpus_per_worker,
     )
+    of_one = {"CPU": setup.cpus, "GPU": setup.gpus}
     trainable = tune.with_resources(
         tune.with_parameters(Worker, mailbox=mailbox, setup=setup),
-        {"CPU": hosting.resources.cpus_per_worker, "GPU": hosting.resources.gpus_per_worker},
+        tune.PlacementGroupFactory([of_one] * setup.processes) if setup.processes > 1 else of_one,
     )
     storage = hosting.directory / "tune"
     shutil.rmtree(storage, ignore_errors=True)  # of the run that is resumed: the log has it all

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Assessed
     from orchestrator.leases import Lease
     from orchestrator.tasks import Assess, StateKey, TaskName
+    from trainers.folder import Folder
     from trainers.interval import Progress
     from trainers.settings import TrainerSettings
 
@@ -46,11 +47,17 @@ class WorkerSetup:
     """What a worker needs to know."""
 
     corpus: Path
-    checkpoints: Path
+    checkpoints: Path | Folder
     settings: TrainerSettings
     asynchronous: bool
     stall_seconds: float | None
     """A worker that is not heard of for so long loses its tasks; none: never."""
+    processes: int = 1
+    """That train one member together; this actor is the first of them."""
+    cpus: float = 1
+    """Of each process."""
+    gpus: float = 0
+    """Of each process."""
 
 
 class ObjectStore:
@@ -97,6 +104,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         self._holding: tuple[Lease, ...] = ()
         self._told: tuple[TaskName, ...] = ()
         self._ended = threading.Event()
+        self._ties = contextlib.ExitStack()
         if setup.stall_seconds is not None:
             threading.Thread(
                 target=self._beat, args=(setup.stall_seconds / BEATS,), name="beat", daemon=True
@@ -109,12 +117,18 @@ class Worker(tune.Trainable):  # type: ignore[misc]
                 self._mailbox.beat.remote(self._life, self._holding)
 
     def _open(self) -> MemberHost:
+        corpus, group = open_corpus(self._setup.corpus), None
+        if self._setup.processes > 1:
+            from orchestrator.adapters.group import member_group  # noqa: PLC0415 - torch.distributed
+
+            group = self._ties.enter_context(member_group(corpus, self._setup))
         return MemberHost(
-            corpus=open_corpus(self._setup.corpus),
+            corpus=corpus,
             settings=self._setup.settings,
             checkpoints=self._setup.checkpoints,
             exchange=ObjectStore(self._mailbox),
             worker=self._number,
+            group=group,
         )
 
     def step(self) -> dict[str, Any]:
@@ -176,10 +190,11 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         return host.run(task, progress=tell)
 
     def cleanup(self) -> None:
-        """Finish writing."""
+        """Finish writing, and end the other processes."""
         self._ended.set()
         if self._host is not None:
             self._host.close()
+        self._ties.close()
 
 
 def _cannot_assess(task: Assess, lost: int) -> UserError:

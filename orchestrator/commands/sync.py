@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from orchestrator.commands.trusting import add_trust
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from orchestrator.adapters.mlflow.sync import Synced
     from orchestrator.commands import Subparsers
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("sync", help="bring MLflow up to date with a search's event log")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of a search")
+    parser.add_argument("directory", metavar="DIR", help="directory or URI of a search")
     parser.add_argument(
         "--tracking-uri", metavar="URI", help="instead of the store in the search's run file"
     )
@@ -24,6 +26,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--register-model", metavar="NAME", help="make the winner a version of this model"
     )
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -36,12 +39,19 @@ def run(arguments: argparse.Namespace) -> int:
         tracking_uri,
     )
     from orchestrator.adapters.mlflow.sync import sync  # noqa: PLC0415
-    from orchestrator.resuming import run_to_show  # noqa: PLC0415
+    from orchestrator.resuming import files_of, run_to_show  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
+    from orchestrator.trust import record_reaches, require_trusted  # noqa: PLC0415
 
-    directory: Path = arguments.directory
+    directory = arrive(arguments.directory)
     check_holds_search(directory)
-    config = run_to_show(directory).mlflow
+    run = run_to_show(directory)
+    if arguments.tracking_uri is None:
+        require_trusted(
+            lambda: record_reaches(run), files=files_of(directory), trust=arguments.trust
+        )
+    config = run.mlflow
     uri = arguments.tracking_uri or tracking_uri(config, directory)
     synced = sync(
         directory,
@@ -59,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
+    from orchestrator.storage.working_copy import shown  # noqa: PLC0415 - with its user
+
     of_all = f"{synced.generations} of {synced.planned_generations} generations"
     if synced.is_running:
         state = f"is still running: {of_all} so far; what is there was recorded"
@@ -72,6 +84,6 @@ def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
         else "nothing was missing"
     )
     return (
-        f"{directory} {state}",
+        f"{shown(directory)} {state}",
         f"{uri} has it as run {synced.run_id} with {synced.segments} segments ({new})",
     )

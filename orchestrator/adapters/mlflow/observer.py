@@ -20,6 +20,7 @@ from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.record.identity import search_id
 from orchestrator.record.search import search_record
+from orchestrator.storage.working_copy import shown
 from orchestrator.story.telling import Story
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class MlflowRecord:
         return (
             f"MLflow at {self.tracking_uri} is missing {missing or 'a part'} of this search: "
             f"{why}. The event log has everything; "
-            f"'masga sync {shlex.quote(str(self._directory))}' brings it there."
+            f"'masga sync {shlex.quote(shown(self._directory))}' brings it there."
         )
 
     @property

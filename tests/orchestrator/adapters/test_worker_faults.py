@@ -20,7 +20,6 @@ from orchestrator.search import Search
 from orchestrator.tasks import Assess, Train
 from trainers.data import CorpusError
 
-
 LIFE = WorkerLife(worker=0, incarnation="a life", node="node")
 
 
