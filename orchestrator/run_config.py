@@ -302,8 +302,8 @@ class ResourcesConfig(_Section):
     """Where the search runs."""
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
-    """Members that train at the same time, each in a process (or processes_per_member) of its own;
-    auto: as many as there is room and use for, also when nodes come and go."""
+    """Members that train at the same time, each in a process (or processes_per_member) of its
+    own; auto: as many as there is room and use for, also when nodes come and go."""
     processes_per_member: Annotated[int, Field(ge=1)] = 1
     """Processes that train one member together (FSDP2), its weights, gradients and optimizer state
     split over them: for members larger than one GPU."""

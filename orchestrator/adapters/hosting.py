@@ -142,10 +142,10 @@ def _tune(
         checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,
+        stall_seconds=hosting.resources.stall_seconds,
         processes=hosting.resources.processes_per_member,
         cpus=hosting.resources.cpus_per_worker,
         gpus=hosting.resources.gpus_per_worker,
-        stall_seconds=hosting.resources.stall_seconds,
     )
     of_one = {"CPU": setup.cpus, "GPU": setup.gpus}
     trainable = tune.with_resources(

@@ -101,10 +101,10 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         self._asynchronous = setup.asynchronous
         self._setup = setup
         self._host: MemberHost | None = None
-        self._ties = contextlib.ExitStack()
         self._holding: tuple[Lease, ...] = ()
         self._told: tuple[TaskName, ...] = ()
         self._ended = threading.Event()
+        self._ties = contextlib.ExitStack()
         if setup.stall_seconds is not None:
             threading.Thread(
                 target=self._beat, args=(setup.stall_seconds / BEATS,), name="beat", daemon=True
