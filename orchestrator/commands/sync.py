@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.credentials import require_no_credentials, without_credentials
+
 if TYPE_CHECKING:
     import argparse
 
@@ -39,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.resuming import run_to_show  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
 
+    require_no_credentials(arguments.tracking_uri, where="--tracking-uri")
     directory: Path = arguments.directory
     check_holds_search(directory)
     config = run_to_show(directory).mlflow
@@ -71,7 +74,8 @@ def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
         if synced.new_runs or synced.new_points
         else "nothing was missing"
     )
+    store = without_credentials(uri)
     return (
         f"{directory} {state}",
-        f"{uri} has it as run {synced.run_id} with {synced.segments} segments ({new})",
+        f"{store} has it as run {synced.run_id} with {synced.segments} segments ({new})",
     )
