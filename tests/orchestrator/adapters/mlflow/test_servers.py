@@ -1,9 +1,11 @@
 """Real tracking servers, with SQLite and with PostgreSQL, that ask for credentials."""
 
-import contextlib
+import base64
 import dataclasses
+import json
 import logging
 import shutil
+import urllib.request
 
 import pytest
 
@@ -160,14 +162,20 @@ def test_a_user_who_may_only_read_is_told_whom_to_ask(
     directory = search_in(tmp_path / "tale", tale)
     let_in_by("environment")
     sync(directory, tracking_uri=server.uri, experiment="others", register_model=None)
-    from mlflow.server import get_app_client
-
-    users = get_app_client("basic-auth", tracking_uri=server.uri)
-    with contextlib.suppress(Exception):
-        users.delete_user("reader")
-    users.create_user("reader", "reads-and-reads-12")
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "reads-and-reads-12")
+    name, password = "reader", "reads-and-reads-12"
+    known = ":".join(server.credentials.values()).encode()
+    urllib.request.urlopen(
+        urllib.request.Request(
+            f"{server.uri}/api/2.0/mlflow/users/create",
+            json.dumps({"username": name, "password": password}).encode(),
+            {
+                "Authorization": f"Basic {base64.b64encode(known).decode()}",
+                "Content-Type": "application/json",
+            },
+        )
+    ).close()
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", name)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
     began = {**tale[0].environment, "began_at": 1.76e9}
     other = search_in(
         tmp_path / "other", (dataclasses.replace(tale[0], environment=began), *tale[1:])
