@@ -47,6 +47,8 @@ def watch(
     audience = Audience([display] if record is None else [display, record])
     console.print(f"search in {shown(directory)}", highlight=False, soft_wrap=True)
     again = f"masga resume {shlex.quote(shown(directory))}"
+    if record is not None:
+        record.knock()
     try:
         search((audience,))
     except KeyboardInterrupt:
