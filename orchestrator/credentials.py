@@ -129,7 +129,7 @@ def _scanned(text: str, tell: Callable[[str], None]) -> str:
         shown = ""
         if user:
             names_users = found["scheme"].lower().partition("+")[0] in _NAME_USERS
-            if ":" in user.strip(":") or not names_users:
+            if ":" in user.strip(":") or not (names_users or user == "anonymous"):
                 tell("a password before the host" if ":" in user else "a name or token before it")
                 user = HIDDEN
             shown = f"{user}@"

@@ -12,12 +12,12 @@ import glob
 import grp
 import os
 import pwd
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.credentials import without_credentials
 from orchestrator.errors import Clause, UserError
 from orchestrator.run_file import dotted
 from orchestrator.storage.place import is_remote, local_path
@@ -147,7 +147,7 @@ def _servers(config: RunConfig) -> list[Reach]:
         what = f"joins the Ray cluster at {address}, where others may run code"
         found.append(Reach(key=("resources", "address"), what=what))
     if config.mlflow.enabled and uri is not None:
-        told = re.sub(r"//[^/@]*@", "//", uri)  # a password is nobody's to read
+        told = without_credentials(uri)
         found.append(Reach(key=("mlflow", "tracking_uri"), what=f"sends its record to {told}"))
     return found
 
