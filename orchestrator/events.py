@@ -216,18 +216,29 @@ KINDS: dict[str, type[Event]] = {
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _ASIDE = {
-    kind: frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
+    kind: tuple(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
     for kind in KINDS.values()
 }
 _TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
+_LASTING = {
+    kind: tuple(f.name for f in dataclasses.fields(kind) if not f.metadata.get("aside"))
+    for kind in KINDS.values()
+}
+_SPENT = tuple(field.name for field in dataclasses.fields(Ledger))
 
 
 def encode(event: Event) -> tuple[str, dict[str, JSON], dict[str, JSON]]:
-    """Return the event's kind, its lasting fields and its aside fields."""
-    values = dataclasses.asdict(event)
-    names = _ASIDE[type(event)]
-    lasting = {name: value for name, value in values.items() if name not in names}
-    return _NAMES[type(event)], lasting, {name: values[name] for name in names}
+    """Return the event's kind, its lasting fields and its aside fields.
+
+    The values inside are the event's own, not copies (`dataclasses.asdict` made them, and was most
+    of what an event cost): nobody may change them.
+    """
+    kind = type(event)
+    lasting = {name: getattr(event, name) for name in _LASTING[kind]}
+    spent = lasting.get("ledger")
+    if spent is not None:
+        lasting["ledger"] = {name: getattr(spent, name) for name in _SPENT}
+    return _NAMES[kind], lasting, {name: getattr(event, name) for name in _ASIDE[kind]}
 
 
 def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Event:

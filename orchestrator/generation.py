@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.component_game import ComponentGame
@@ -14,6 +13,7 @@ from orchestrator.selection import ReplaceBy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.census import Census
     from orchestrator.events import Reported
     from orchestrator.population import MemberRecord
     from orchestrator.proposers import WeightedProposers
@@ -38,7 +38,7 @@ class Child:
 
 def breed(
     *,
-    records: Sequence[MemberRecord],
+    census: Census,
     due: Sequence[MemberRecord],
     policy: SelectionPolicy,
     proposers: WeightedProposers | None,
@@ -50,7 +50,7 @@ def breed(
     """Decide about the members that are due, in the order of their numbers.
 
     Args:
-        records: The whole population; members without a report yet are no candidates.
+        census: The whole population; members without a report yet are no candidates.
         due: Those whose interval has ended.
         policy: Chooses who is replaced by whom.
         proposers: Give the genome of a replaced member.
@@ -59,11 +59,9 @@ def breed(
         generation: The one that the children are born into.
         seed: Of the search.
     """
-    candidates = tuple(r.outcome.candidate() for r in records if r.outcome is not None)
-    by_member = {r.member: r for r in records}
-    whole = len(due) == len(records)
+    whole = len(due) == len(census)
     verdicts = policy.select(
-        candidates,
+        census.candidates,
         due=frozenset(r.member for r in due),
         generation=generation,  # the intervals completed: generations are numbered from 0
         rng=generator(
@@ -75,15 +73,14 @@ def breed(
         outcome = record.outcome
         assert outcome is not None
         number = record.order.generation + 1
-        draw = generator(seed, "propose", number, record.member)
         match verdicts[record.member]:
             case ReplaceBy(donor=donor, protocol_of=protocol_of, explore=explore):
-                parent = by_member[donor].outcome
+                parent = census[donor].outcome
                 assert parent is not None
                 name: str | None = None
                 genome = parent.life.genome
                 if protocol_of is not None:
-                    lender = by_member[protocol_of].outcome
+                    lender = census[protocol_of].outcome
                     assert lender is not None
                     genome = replace(genome, protocol=lender.life.genome.protocol)
                 if explore:
@@ -96,6 +93,7 @@ def breed(
                         free=free,
                         components=known_components(parent.report),
                     )
+                    draw = generator(seed, "propose", number, record.member)
                     proposal = proposers.propose_by(request, draw)
                     name, genome = proposal.proposer, proposal.genome
                 children.append(
@@ -110,6 +108,7 @@ def breed(
                     )
                 )
             case _ if outcome.failed:  # nobody survived to replace it
+                draw = generator(seed, "propose", number, record.member)
                 children.append(
                     Child(
                         member=record.member,
@@ -149,9 +148,7 @@ def known_components(report: Reported) -> KnownComponents | None:
     )
 
 
-def observations(
-    *, population: Sequence[MemberRecord], due: Sequence[MemberRecord]
-) -> tuple[Observation, ...]:
+def observations(*, census: Census, due: Sequence[MemberRecord]) -> tuple[Observation, ...]:
     """Say what each finished interval gained, beside the median gain of the population.
 
     The gain of a member is its fitness after the interval minus the fitness it started from (its
@@ -159,22 +156,16 @@ def observations(
     away removes the trend that all share, so that gains of early and of late generations can be
     compared. A failed interval teaches nothing here: there is no number that would be true of it.
     """
-    gains: dict[int, float] = {}
-    for record in population:
-        outcome = record.outcome
-        if outcome is not None and not outcome.failed:
-            fitness = [point.fitness for point in outcome.life.curve[-2:]]
-            gains[record.member] = fitness[-1] - (fitness[0] if len(fitness) > 1 else 0.0)
-    middle = median(gains.values()) if gains else 0.0
+    middle = census.median_gain
     return tuple(
         Observation(
             member=record.member,
             generation=record.outcome.key.generation,
             genome=record.outcome.life.genome,
             fitness=record.outcome.life.curve[-1].fitness,
-            gain=gains[record.member] - middle,
+            gain=gain - middle,
             tokens=record.outcome.life.ledger.tokens,
         )
         for record in due
-        if record.outcome is not None and record.member in gains
+        if record.outcome is not None and (gain := census.gain(record.member)) is not None
     )

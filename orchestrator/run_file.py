@@ -37,6 +37,8 @@ class RunFile:
     values: dict[str, JSON]
     places: dict[Key, str]
     """`demo.yaml:12` or `--set population.members=1`, for every key written."""
+    overridden: frozenset[Key] = frozenset()
+    """The keys that `--set` put over what the file says."""
 
     def where(self, key: Key) -> str:
         """Return the place of a key, or of the nearest one above it, and the key itself."""
@@ -135,7 +137,8 @@ def override(run_file: RunFile, assignment: str) -> RunFile:
     values, key = _assigned(run_file.values, names, parsed.values.get("value"), place)
     kept = {k: p for k, p in run_file.places.items() if k[: len(key)] != key}
     places = {**kept, **{key[:n]: place for n in range(1, len(key) + 1) if key[:n] not in kept}}
-    return RunFile(name=run_file.name, values=values, places=places)
+    overridden = run_file.overridden | {key}
+    return RunFile(name=run_file.name, values=values, places=places, overridden=overridden)
 
 
 def _assigned(inside: JSON, names: list[str], value: JSON, place: str) -> tuple[JSON, Key]:

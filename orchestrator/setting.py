@@ -261,6 +261,7 @@ def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
         evaluation_batches=training.evaluation_batches,
         heldout_batches=training.heldout_batches,
         micro_batch_tokens=training.micro_batch_tokens,
+        activation_checkpointing=training.activation_checkpointing,
         game_evaluations=0 if game is None else game.evaluations,
         game_sequences=SMALLEST_GAME if game is None else game.sequences,
         game_margin=0.0 if game is None else game.margin,

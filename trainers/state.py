@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,3 +53,7 @@ class MemberState:
     least_worth: tuple[tuple[str, int, int], ...] = ()
     """Components (kind, layer, index) that the best reply to the last price did without, in this
     order: they are the first to go when a morph prunes. Empty: none, or no game was played."""
+
+    def without_data(self) -> MemberState:
+        """Return the same with the shapes of its tensors alone."""
+        return replace(self, tensors={n: t.to("meta") for n, t in self.tensors.items()})

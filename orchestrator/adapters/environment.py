@@ -11,14 +11,13 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orchestrator.adapters.exposure import on_loopback, warn_if_open
 from orchestrator.errors import Clause, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
 
 SCRATCH = "masga-ray-"
 """Prefix of the directories of clusters that we start: then the driver's process number."""
@@ -64,10 +63,11 @@ def ray_cluster(
                     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, ImportError, RuntimeError, ValueError) as error:
                 raise _no_answer(address, str(error).splitlines()[0]) from error
+            warn_if_open(address if "://" in address else ray.get_runtime_context().gcs_address)
         else:
             directory = _scratch()
             try:
-                with _our_sigterm():
+                with _our_sigterm(), on_loopback():
                     ray.init(
                         address="local",
                         num_cpus=num_cpus,

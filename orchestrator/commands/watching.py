@@ -19,6 +19,7 @@ from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
 from orchestrator.report.making import REPORT_NAME, subject_of, write_report
 from orchestrator.run_directory import RESOLVED
+from orchestrator.storage.working_copy import publish, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,8 +45,10 @@ def watch(
     display = LiveTable(console) if console.is_terminal else PlainLines(console)
     record = MlflowRecord(config.mlflow, directory=directory) if config.mlflow.enabled else None
     audience = Audience([display] if record is None else [display, record])
-    console.print(f"search in {directory}", highlight=False, soft_wrap=True)
-    again = f"masga resume {shlex.quote(str(directory))}"
+    console.print(f"search in {shown(directory)}", highlight=False, soft_wrap=True)
+    again = f"masga resume {shlex.quote(shown(directory))}"
+    if record is not None:
+        record.knock()
     try:
         search((audience,))
     except KeyboardInterrupt:
@@ -91,8 +94,9 @@ def _leave_report(directory: Path) -> None:
     try:
         subject = subject_of(directory, commands=command_names())
         write_report(subject, directory / REPORT_NAME)
+        publish(directory / REPORT_NAME)
     except Exception as error:  # noqa: BLE001 - the result of the search does not hang on a page
-        again = f"masga report {shlex.quote(str(directory))}"
+        again = f"masga report {shlex.quote(shown(directory))}"
         print(
             f"masga: the report could not be made ({type(error).__name__}: {error}). "
             f"The search has ended well; try again: {again}",
@@ -108,7 +112,7 @@ def _places(directory: Path, record: MlflowRecord | None) -> Places:
     ]
     run = shlex.quote(str(directory / RESOLVED))
     commands = [
-        ("the winner in transformers", f"masga export {shlex.quote(str(directory))} --format hf"),
+        ("the winner in transformers", f"masga export {shlex.quote(shown(directory))} --format hf"),
         ("again with another seed", f"masga search {run} --seed 2"),
     ]
     if record is not None:

@@ -21,12 +21,14 @@ def search_command(*, output: str, job: str) -> str:
         output: Directory of searches on the cluster, the same on all nodes; `~` is the cluster's.
         job: Name of the job.
     """
-    return f'{_prepared(output, job)} && exec masga search {RUN_FILE} --output "$out"'
+    # the pack is the submitter's own word, whoever owns the files of the cluster
+    return f'{_prepared(output, job)} && exec masga search {RUN_FILE} --output "$out" --trust'
 
 
-def resume_command(*, output: str, job: str, directory: str) -> str:
+def resume_command(*, output: str, job: str, directory: str, trust: bool = False) -> str:
     """Return the command that goes on with a search in a directory of the cluster."""
-    return f"{_prepared(output, job)} && exec masga resume {_expanded(directory)}"
+    said = " --trust" if trust else ""
+    return f"{_prepared(output, job)} && exec masga resume {_expanded(directory)}{said}"
 
 
 def _prepared(output: str, job: str) -> str:

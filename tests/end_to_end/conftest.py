@@ -97,7 +97,11 @@ def run_file(text, tmp_path):
 @pytest.fixture
 def masga(environment, tmp_path):
     """Run `masga` to its end in the test's own directory."""
-    return functools.partial(call_masga, tmp_path, environment)
+
+    def call(*arguments, environment=environment, timeout=240):
+        return call_masga(tmp_path, environment, *arguments, timeout=timeout)
+
+    return call
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +118,7 @@ def start(environment, tmp_path):
     """Start `masga` in a session of its own and leave it running; ends it with all it started."""
     started = []
 
-    def run(*arguments):
+    def run(*arguments, environment=environment):
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
             cwd=tmp_path,
