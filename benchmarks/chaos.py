@@ -2,6 +2,7 @@
 
 python benchmarks/chaos.py --faults 30 --seed 1
 python benchmarks/chaos.py --minutes 30
+python benchmarks/chaos.py --store --faults 10
 python benchmarks/chaos.py --only 'kill -9 of a node' --faults 3
 
 Prints a line for each fault and a closing table; exits with 1 if anything was lost, that is: if
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=3, help="beside the head")
     parser.add_argument("--stop-seconds", type=float, default=60.0, help="of a stopped worker")
     parser.add_argument("--no-mlflow", action="store_true", help="keep no record")
+    parser.add_argument("--store", action="store_true", help="keep it in an object store (moto)")
     arguments = parser.parse_args()
     plan = Plan(
         kinds=tuple(arguments.only or FAULTS),
@@ -41,6 +43,7 @@ def main() -> int:
         generations=arguments.generations,
         nodes=arguments.nodes,
         stop_seconds=arguments.stop_seconds,
+        store=arguments.store,
         tracking=not arguments.no_mlflow,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the cluster, too

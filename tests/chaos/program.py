@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from orchestrator.storage.store import Store
+from orchestrator.storage.working_copy import copy_of
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
 from tests.chaos.faults import FAULTS
 from tests.chaos.injection import MOST_RESUMES, PATIENCE_SECONDS, inject
 from tests.chaos.losses import losses
 from tests.chaos.machines import Machines
+from tests.chaos.object_store import ObjectStore
 from tests.chaos.outcome import Outcome
 from tests.chaos.record import missing_in_record
-from tests.chaos.run_file import write_run_file
+from tests.chaos.run_file import NAME, write_run_file
 from tests.chaos.schedule import planned
 from tests.chaos.subject import Subject
 from tests.chaos.telling import told
@@ -54,6 +57,9 @@ class Plan:
     nodes: int = 3
     stop_seconds: float = 60.0
     tracking: bool = True
+    """Whether the search is recorded in MLflow."""
+    store: bool = False
+    """Whether it is kept in an object store."""
 
 
 def run(plan: Plan, *, tell: Callable[[str], None] = print) -> Outcome:
@@ -67,6 +73,10 @@ def run(plan: Plan, *, tell: Callable[[str], None] = print) -> Outcome:
         scratch = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))  # short: sockets lie in it
         ending.callback(shutil.rmtree, scratch, ignore_errors=True)
         (scratch / "tmp").mkdir()
+        os.environ["MASGA_CACHE"] = str(scratch / "cache")
+        store = ObjectStore() if plan.store else None  # before the machines, for its credentials
+        if store is not None:
+            ending.callback(store.close)
         machines = Machines(scratch, nodes=plan.nodes)
         ending.callback(machines.close)
         tracking = Tracking(scratch) if plan.tracking else None
@@ -75,18 +85,25 @@ def run(plan: Plan, *, tell: Callable[[str], None] = print) -> Outcome:
         disk = Disk(scratch / "disk")
         ending.callback(disk.close)
         course = _Course(
-            plan, scratch=scratch, machines=machines, tracking=tracking, disk=disk, tell=tell
+            plan,
+            scratch=scratch,
+            machines=machines,
+            tracking=tracking,
+            store=store,
+            disk=disk,
+            tell=tell,
         )
         ending.callback(course.close)
         return course.run()
 
 
 class _Course:
-    def __init__(self, plan, *, scratch, machines, tracking, disk, tell) -> None:
+    def __init__(self, plan, *, scratch, machines, tracking, store, disk, tell) -> None:
         self._plan = plan
         self._scratch = scratch
         self._machines = machines
         self._tracking = tracking
+        self._store = store
         self._disk = disk
         self._clock = Clock(scratch)
         self._tell = tell
@@ -103,14 +120,15 @@ class _Course:
         if self._subject is not None:
             self._subject.close()
 
-    def _begin(self, output: Path) -> Subject:
+    def _begin(self, output: Path | str, place: Path | str, directory: Path) -> Subject:
         self._subject = Subject(
             self._run_file,
             output,
+            place=place,
+            directory=directory,
             environment={
                 **os.environ,
                 **self._clock.environment,
-                "MASGA_CACHE": str(self._scratch / "cache"),
                 "PYTHONPATH": str(ROOT),
                 "TMPDIR": str(self._scratch / "tmp"),
             },
@@ -145,7 +163,8 @@ class _Course:
     def _undisturbed(self) -> Path:
         """Run the search with nothing untoward; measure how long its generations take."""
         began = time.monotonic()
-        subject = self._begin(self._scratch / "undisturbed")
+        output = self._scratch / "undisturbed"
+        subject = self._begin(output, output / NAME, output / NAME)
         closings: list[float] = []
         while subject.returncode is None:
             closings += [time.monotonic()] * (subject.closed() - len(closings))
@@ -165,7 +184,13 @@ class _Course:
 
     def _begin_round(self, number: int) -> Subject:
         self._clock.set(0)
-        return self._begin(self._disk.place / f"round-{number}")
+        name = f"round-{number}"
+        if self._store is None:
+            output = self._disk.place / name
+            return self._begin(output, output / NAME, output / NAME)
+        place = self._store.uri(f"{name}/{NAME}")
+        copy = copy_of(Store.open(place, where="the chaos test"))
+        return self._begin(self._store.uri(name), place, copy)
 
     def _world(self, subject: Subject) -> World:
         return World(
@@ -174,6 +199,7 @@ class _Course:
             disk=self._disk,
             clock=self._clock,
             tracking=self._tracking,
+            store=self._store,
             stop_seconds=self._plan.stop_seconds,
         )
 
@@ -225,13 +251,17 @@ class _Course:
         """Hold a finished search against the undisturbed one; keep it if they differ."""
         outcome, subject = self._outcome, world.subject
         subject.close()
-        found = losses(subject.directory, undisturbed)
+        directory = subject.directory
+        if self._store is not None:
+            directory = self._scratch / f"brought-{number}"
+            self._store.bring(f"round-{number}/{NAME}", directory)
+        found = losses(directory, undisturbed)
         if world.tracking is not None and not found:
             found += missing_in_record(subject, world.tracking, self._scratch)
         if found:
             outcome.lost += found
             kept = Path(tempfile.mkdtemp(prefix="masga-chaos-lost-")) / "search"
-            shutil.copytree(subject.directory, kept)
+            shutil.copytree(directory, kept)
             self._tell(f"round {number}: lost: {'; '.join(found)}; kept in {kept}")
         else:
             self._tell(

@@ -11,8 +11,11 @@ import yaml
 if TYPE_CHECKING:
     from pathlib import Path
 
+NAME = "chaos"
 MEMBERS = 6
 INTERVAL_TOKENS = 4096
+STALL_SECONDS = 20
+"""A worker that says nothing for so long has stopped: long enough for a busy machine."""
 
 _SPACE = '''"""A space in which learning rates may be far too high: some members end in NaN."""
 
@@ -51,7 +54,7 @@ def write_run_file(
     space = directory / "wild.py"
     space.write_text(_SPACE, encoding="utf-8")
     values = {
-        "name": "chaos",
+        "name": NAME,
         "seed": 3,
         "corpus": {"sources": [{"path": str(text)}], "context_length": 32},
         "space": {
@@ -81,7 +84,7 @@ def write_run_file(
             "heldout_batches": 2,
             "utility_every": 2,
         },
-        "resources": {"address": address},
+        "resources": {"address": address, "stall_seconds": STALL_SECONDS},
         "mlflow": {"enabled": tracking_uri is not None, "tracking_uri": tracking_uri},
     }
     path = directory / "run.yaml"

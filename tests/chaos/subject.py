@@ -24,15 +24,26 @@ class Subject:
 
     Args:
         run_file: Of the search; its name is `chaos`.
-        output: Directory of searches.
+        output: Directory of searches, or its URI.
+        place: Of the search in it.
+        directory: Where its log grows: the same place, or the working copy of a URI.
         environment: Of the driver.
         scratch: Where the driver's words go.
     """
 
     def __init__(
-        self, run_file: Path, output: Path, *, environment: Mapping[str, str], scratch: Path
+        self,
+        run_file: Path,
+        output: Path | str,
+        *,
+        place: Path | str,
+        directory: Path,
+        environment: Mapping[str, str],
+        scratch: Path,
     ) -> None:
-        self.directory = output / "chaos"
+        self.directory = directory
+        self.place = place
+        self._output = output
         self.environment = dict(environment)
         self._run_file = run_file
         self._scratch = scratch
@@ -52,11 +63,11 @@ class Subject:
 
     def start(self) -> None:
         """Begin the search."""
-        self._run("search", self._run_file, "--output", self.directory.parent)
+        self._run("search", self._run_file, "--output", self._output)
 
     def resume(self) -> None:
         """Go on with it, by the command that a user gives."""
-        self._run("resume", self.directory)
+        self._run("resume", self.place)
 
     def kill(self) -> None:
         """End the driver by SIGKILL."""

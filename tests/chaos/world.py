@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tests.chaos.clock import Clock
     from tests.chaos.disk import Disk
     from tests.chaos.machines import Machines
+    from tests.chaos.object_store import ObjectStore
     from tests.chaos.subject import Subject
     from tests.chaos.tracking import Tracking
 
@@ -22,5 +23,7 @@ class World:
     disk: Disk
     clock: Clock
     tracking: Tracking | None
+    store: ObjectStore | None
+    """Where the search is kept; none: in a directory of `disk`."""
     stop_seconds: float
     """How long a stopped process stays stopped."""

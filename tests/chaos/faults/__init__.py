@@ -15,6 +15,7 @@ from tests.chaos.faults.killed_mlflow import KilledMlflow
 from tests.chaos.faults.killed_node import KilledNode
 from tests.chaos.faults.killed_worker import KilledWorker
 from tests.chaos.faults.memory import KilledForMemory, RefusedMemory
+from tests.chaos.faults.refusing_store import RefusingStore
 from tests.chaos.faults.stopped_worker import StoppedWorker
 from tests.chaos.faults.torn_line import TornLine
 
@@ -56,5 +57,6 @@ FAULTS: dict[str, Fault] = {
     "last line of the log torn": TornLine(),
     "out of memory: killed": KilledForMemory(),
     "out of memory: refused": RefusedMemory(),
+    "object store answers 503": RefusingStore(),
     "worker stopped": StoppedWorker(),
 }

@@ -23,7 +23,8 @@ class TruncatedCheckpoint:
     driver = "ends"
 
     def obstacle(self, world: World) -> str | None:
-        """None: there always is one, or the next moment is as good."""
+        """Only local files are altered."""
+        return "the search is kept in an object store" if world.store else None
 
     def inject(self, world: World, draw: random.Random) -> str:
         """Kill the driver; truncate."""
@@ -39,7 +40,8 @@ class FlippedBit:
     driver = "ends"
 
     def obstacle(self, world: World) -> str | None:
-        """None: there always is one, or the next moment is as good."""
+        """Only local files are altered."""
+        return "the search is kept in an object store" if world.store else None
 
     def inject(self, world: World, draw: random.Random) -> str:
         """Kill the driver; flip a bit."""

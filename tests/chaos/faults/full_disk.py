@@ -20,7 +20,7 @@ class FullDisk:
 
     def obstacle(self, world: World) -> str | None:
         """A disk to fill must be mounted."""
-        return world.disk.obstacle
+        return "the search is kept in an object store" if world.store else world.disk.obstacle
 
     def inject(self, world: World, draw: random.Random) -> str:
         """Fill it, wait for the search to end, make room."""

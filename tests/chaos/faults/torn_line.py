@@ -17,7 +17,8 @@ class TornLine:
     driver = "ends"
 
     def obstacle(self, world: World) -> str | None:
-        """None: there always is a line."""
+        """Only a local log has lines to tear."""
+        return "the search is kept in an object store" if world.store else None
 
     def inject(self, world: World, draw: random.Random) -> str:
         """Kill the driver and cut the log within its last line."""
