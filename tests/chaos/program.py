@@ -129,7 +129,9 @@ class _Course:
             environment={
                 **os.environ,
                 **self._clock.environment,
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": os.pathsep.join(
+                    [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+                ),
                 "TMPDIR": str(self._scratch / "tmp"),
             },
             scratch=self._scratch,
