@@ -25,8 +25,8 @@ from tests.chaos.telling import table
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--faults", type=int, help="how many (30, without --minutes)")
-    parser.add_argument("--minutes", type=float, help="go on for so long")
+    parser.add_argument("--faults", type=int, help="at least so many (30, without --minutes)")
+    parser.add_argument("--minutes", type=float, help="and for at least so long")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), help="these kinds")
     parser.add_argument("--generations", type=int, default=150, help="length of the search")

@@ -50,8 +50,9 @@ class Plan:
     kinds: Sequence[str] = tuple(FAULTS)
     seed: int = 1
     faults: int | None = 30
-    """How many; none: until the time is over."""
+    """At least so many."""
     minutes: float | None = None
+    """And for at least so long."""
     generations: int = 150
     """Length of the search."""
     nodes: int = 3
@@ -206,10 +207,9 @@ class _Course:
         )
 
     def _is_over(self, end: float | None) -> bool:
-        enough = self._plan.faults is not None and (
-            len(self._outcome.injections) >= self._plan.faults
-        )
-        return enough or (end is not None and time.monotonic() > end)
+        """Whether as many faults as planned have struck, for as long as planned."""
+        number = len(self._outcome.injections)
+        return number >= (self._plan.faults or 0) and (end is None or time.monotonic() > end)
 
     def _round(self, world: World, faults: Iterator[Planned], end: float | None) -> None:
         """Inject faults until the search is near its end, then let it finish."""
