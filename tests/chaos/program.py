@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tests.chaos.schedule import Planned
 
 ROOT = Path(__file__).parents[2]
+_MOST_LOSSES = 10
+"""Then it is known that something is wrong."""
 _LAST_GENERATIONS = 4
 """No fault strikes in these: a search needs two to recover, and some to delete what is old."""
 
@@ -150,6 +152,9 @@ class _Course:
         for kind, why in outcome.obstacles.items():
             self._tell(f"left out: {kind}: {why}")
         kinds = [kind for kind in plan.kinds if kind not in outcome.obstacles]
+        if not kinds:
+            outcome.lost.append("none of these faults can be injected here")
+            return outcome
         faults = planned(kinds, seed=plan.seed)
         end = None if plan.minutes is None else time.monotonic() + 60 * plan.minutes
         number = 1
@@ -208,6 +213,8 @@ class _Course:
 
     def _is_over(self, end: float | None) -> bool:
         """Whether as many faults as planned have struck, for as long as planned."""
+        if len(self._outcome.lost) >= _MOST_LOSSES:
+            return True
         number = len(self._outcome.injections)
         return number >= (self._plan.faults or 0) and (end is None or time.monotonic() > end)
 
