@@ -158,15 +158,19 @@ class _Course:
         faults = planned(kinds, seed=plan.seed)
         end = None if plan.minutes is None else time.monotonic() + 60 * plan.minutes
         number = 1
-        while True:
-            began = time.monotonic()
-            self._round(world, faults, end)
-            outcome.round_seconds.append(time.monotonic() - began)
-            self._judge(world, undisturbed, number)
-            if self._is_over(end):
-                return outcome
-            number += 1
-            world = self._world(self._begin_round(number))
+        try:
+            while True:
+                began = time.monotonic()
+                self._round(world, faults, end)
+                outcome.round_seconds.append(time.monotonic() - began)
+                self._judge(world, undisturbed, number)
+                if self._is_over(end):
+                    return outcome
+                number += 1
+                world = self._world(self._begin_round(number))
+        except KeyboardInterrupt:
+            self._tell(f"stopped by Ctrl-C: round {number} was not held against anything")
+            return outcome
 
     def _undisturbed(self) -> Path:
         """Run the search with nothing untoward; measure how long its generations take."""
