@@ -36,13 +36,13 @@ def table(outcome: Outcome) -> str:
     lines += [_row(kind, by_kind[kind]) for kind in sorted(by_kind)]
     lines.append(_row("all", outcome.injections))
     lines += ["", *(f"LOST: {what}" for what in outcome.lost)]
-    if not outcome.lost:
-        rounds, took = len(outcome.round_seconds), sum(outcome.round_seconds)
+    rounds, took = len(outcome.round_seconds), sum(outcome.round_seconds)
+    if rounds and not outcome.lost:
         more = took - rounds * outcome.undisturbed_seconds
         lines += [
             (
                 f"{rounds} searches of {outcome.undisturbed_seconds:.0f} s undisturbed took "
-                f"{took:.0f} s: {more:.0f} s lost to {len(outcome.injections)} faults."
+                f"{took:.0f} s: {more:.0f} s lost to faults."
             ),
             "No interval, no member and no order was lost or done twice.",
         ]
