@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
-from orchestrator.storage.working_copy import checkpoints_in
+from orchestrator.storage.working_copy import checkpoints_in, corpora_of
+from trainers.data import store_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,6 +84,9 @@ def host(
     from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
     from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
 
+    corpora = corpora_of(hosting.directory)
+    if corpora is not None:
+        store_corpus(hosting.setting.corpus, corpora)
     mailbox = start_mailbox()
     course = Course(
         conductor=conductor,
@@ -112,6 +116,7 @@ def _tune(hosting: Hosting, *, course: Course, mailbox: Any) -> None:
 
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
+        corpora=corpora_of(hosting.directory),
         checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,

@@ -11,19 +11,21 @@ import ray
 from ray import tune
 
 from orchestrator.adapters.mailbox import Closed, Lease
+from orchestrator.cache import cache_directory
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.events import Reported, encode
 from orchestrator.member_host import MemberHost
 from orchestrator.observers import LiveProgress
 from orchestrator.tasks import Train
 from search_spaces.gpt.cost import count_parameters
-from trainers.data import CorpusError, open_corpus
+from trainers.data import CorpusError, fetch_corpus, is_prepared, open_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.events import Assessed
     from orchestrator.tasks import Assess, StateKey
+    from trainers.data import Corpus
     from trainers.folder import Folder
     from trainers.interval import Progress
     from trainers.settings import TrainerSettings
@@ -38,9 +40,18 @@ class WorkerSetup:
     """What a worker needs to know."""
 
     corpus: Path
+    """Of the prepared text, named for its digest; perhaps not on every node."""
     checkpoints: Path | Folder
     settings: TrainerSettings
     asynchronous: bool
+    corpora: Folder | None = None
+    """Where a node without it fetches the text from."""
+
+    def open_corpus(self) -> Corpus:
+        """Open the text here, or in the cache of this node, fetched if need be."""
+        if self.corpora is None or is_prepared(self.corpus):
+            return open_corpus(self.corpus)
+        return fetch_corpus(self.corpora, self.corpus.name, cache_directory() / "corpora")
 
 
 class ObjectStore:
@@ -84,7 +95,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def _open(self) -> MemberHost:
         return MemberHost(
-            corpus=open_corpus(self._setup.corpus),
+            corpus=self._setup.open_corpus(),
             settings=self._setup.settings,
             checkpoints=self._setup.checkpoints,
             exchange=ObjectStore(self._mailbox),

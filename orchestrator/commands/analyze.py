@@ -23,7 +23,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "directory",
         metavar="DIR",
-        help="directory or URI of a search, or a Hugging Face checkpoint of Llama type (with --text)",
+        help="directory or URI of a search, or Hugging Face checkpoint of Llama type (and --text)",
     )
     parser.add_argument("--member", type=int, metavar="M", help="of the search; else its winner")
     parser.add_argument("--text", type=Path, metavar="FILE", help="UTF-8 text for a checkpoint")
