@@ -123,7 +123,7 @@ def test_what_is_not_finite_ends_the_interval_on_all_ranks(pair, make_member, se
     alone = make_member(dropout=0.0)
     state = alone.state(copy=True)
     state.tensors["model.layers.1.ffn.down.weight"][0, 0] = float("nan")
-    split = pair.revive(state, settings=settings())
+    split = pair.revive(state, settings=settings(game_evaluations=4))
     interval = split.train(TOKENS)
     assert interval.tokens == 0
     assert "the training loss became nan in the step of tokens 0 to" in interval.failure
