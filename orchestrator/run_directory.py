@@ -12,6 +12,7 @@ import yaml
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, is_being_written
 from orchestrator.run_loading import read_run
+from orchestrator.storage.claims import WRITERS
 from orchestrator.storage.place import is_remote, local_path
 from orchestrator.storage.store import Store
 from orchestrator.storage.working_copy import ORIGIN, copy_of, forget, make_copy, shown
@@ -59,7 +60,8 @@ def _claim_copy(run: RunConfig) -> Path:
     output = Store.open(run.output, where="output")
     for number in count(1):
         store = output / (run.name if number == 1 else f"{run.name}-{number}")
-        if store.entries() or store.folders():
+        begun = set(store.folders()) - {WRITERS}  # a writer that never began leaves that, empty
+        if begun or store.entries() or (store / WRITERS).entries():
             continue
         directory = copy_of(store)
         log = directory / LOG_NAME

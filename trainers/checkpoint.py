@@ -135,7 +135,7 @@ def _read(folder: Folder, name: str) -> bytearray:
 
 
 def _write_both(
-    folder: Folder, tensors: str, pieces: Iterable[bytes | memoryview], text: bytes
+    folder: Folder, tensors: str, pieces: Iterable[bytes | bytearray | memoryview], text: bytes
 ) -> None:
     """Write the tensors, then what names them, then delete what is named no more."""
     before = {entry.name for entry in folder.entries()}

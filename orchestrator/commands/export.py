@@ -78,7 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     with made_at(arguments.output, otherwise=otherwise, force=force) as made:
         write_whole(made.path, lambda part: format_.write(subject, part), force=force)
     print(f"{_name(subject)}: {arguments.format} in {made}")
-    print("\n".join(("use it:", *(f"  {line}" for line in format_.use(subject, made.path)))))
+    begin = "use it:" if made.stays else f"use it, once {made.path.name} is fetched from there:"
+    print("\n".join((begin, *(f"  {line}" for line in format_.use(subject, made.here)))))
     return 0
 
 

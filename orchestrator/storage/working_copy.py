@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.cache import cache_directory
@@ -158,6 +159,16 @@ def shown(directory: Path) -> str:
 def checkpoints_in(directory: Path) -> Folder:
     """Return where the checkpoints of a search or a certification are."""
     return (origin_of(directory) or LocalFolder(directory)) / "checkpoints"
+
+
+def corpora_of(directory: Path) -> Folder | None:
+    """Return where prepared text lies beside a search in a store; none: it is not in one."""
+    for above in (directory.absolute(), *directory.absolute().parents):
+        if (above / ORIGIN).is_file():
+            store = origin_of(above)
+            assert store is not None
+            return replace(store, at=store.at.parent / "corpus")
+    return None
 
 
 def has_writer(log: Path) -> bool:

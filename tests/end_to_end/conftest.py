@@ -117,8 +117,9 @@ def undisturbed(environment, text, tmp_path_factory):
 def start(environment, tmp_path):
     """Start `masga` in a session of its own and leave it running; ends it with all it started."""
     started = []
+    usual = environment
 
-    def run(*arguments, environment=environment):
+    def run(*arguments, environment=usual):
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
             cwd=tmp_path,

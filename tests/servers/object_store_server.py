@@ -106,8 +106,12 @@ class _Passing(http.server.BaseHTTPRequestHandler):
             self._answer(503, {"Content-Type": "application/xml"}, told)
             return
         connection = http.client.HTTPConnection("127.0.0.1", self.server.beyond, timeout=60)
-        headers = {k: v for k, v in self.headers.items() if k != "Transfer-Encoding"}
-        connection.request(self.command, self.path, body, {**headers, "Content-Length": len(body)})
+        ours = ("transfer-encoding", "content-length", "expect", "connection")
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in ours}
+        # the body as it came: the inner encoding, `aws-chunked`, is the server's affair
+        connection.request(
+            self.command, self.path, body, {**headers, "Content-Length": str(len(body))}
+        )
         answer = connection.getresponse()
         self._answer(answer.status, dict(answer.getheaders()), answer.read())
         connection.close()
