@@ -36,6 +36,7 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self._offset),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # it is the wall clock that is set
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # of an old glibc: waits would burn a core
         }
 
     def set(self, offset: int) -> None:
