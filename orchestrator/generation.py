@@ -49,6 +49,9 @@ def breed(
 ) -> list[Child]:
     """Decide about the members that are due, in the order of their numbers.
 
+    Where one is due alone (asynchronous), the others are seen as they were at its tokens: what
+    is decided about it does not depend on how far ahead they are.
+
     Args:
         records: The whole population; members without a report yet are no candidates.
         due: Those whose interval has ended.
@@ -59,7 +62,8 @@ def breed(
         generation: The one that the children are born into.
         seed: Of the search.
     """
-    candidates = tuple(r.outcome.candidate() for r in records if r.outcome is not None)
+    at = _tokens(due[0]) if len(due) == 1 else None
+    candidates = tuple(r.outcome.candidate(at=at) for r in records if r.outcome is not None)
     by_member = {r.member: r for r in records}
     whole = len(due) == len(records)
     verdicts = policy.select(
@@ -157,13 +161,15 @@ def observations(
     The gain of a member is its fitness after the interval minus the fitness it started from (its
     own or its donor's; nothing for fresh weights). Taking the median of everybody's newest gain
     away removes the trend that all share, so that gains of early and of late generations can be
-    compared. A failed interval teaches nothing here: there is no number that would be true of it.
+    compared. Where a member is due alone (asynchronous), the others' gains are those that they had
+    at its tokens: who is ahead gains less. A failed interval teaches nothing here: there is no number that would be true of it.
     """
+    at = _tokens(due[0]) if len(due) == 1 else None
     gains: dict[int, float] = {}
     for record in population:
         outcome = record.outcome
         if outcome is not None and not outcome.failed:
-            fitness = [point.fitness for point in outcome.life.curve[-2:]]
+            fitness = [point[1] for point in outcome.candidate(at=at).curve[-2:]]
             gains[record.member] = fitness[-1] - (fitness[0] if len(fitness) > 1 else 0.0)
     middle = median(gains.values()) if gains else 0.0
     return tuple(
@@ -178,3 +184,8 @@ def observations(
         for record in due
         if record.outcome is not None and record.member in gains
     )
+
+
+def _tokens(record: MemberRecord) -> int:
+    assert record.outcome is not None
+    return record.outcome.life.ledger.tokens

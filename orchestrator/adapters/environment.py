@@ -145,5 +145,7 @@ def _no_answer(address: str, found: str) -> UserError:
         where=f"resources.address = {address}",
         law="a Ray cluster answers at this address",
         found=found,
-        remedy="Start one ('ray start --head'), correct the address, or leave it out to run here.",
+        remedy="Start one ('ray start --head'), correct the address, or leave it out to run here."
+        " Where one does answer, it may ask for another token than ~/.ray/auth_token, or for none"
+        " (RAY_AUTH_MODE=disabled).",
     )
