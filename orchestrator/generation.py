@@ -162,7 +162,8 @@ def observations(
     own or its donor's; nothing for fresh weights). Taking the median of everybody's newest gain
     away removes the trend that all share, so that gains of early and of late generations can be
     compared. Where a member is due alone (asynchronous), the others' gains are those that they had
-    at its tokens: who is ahead gains less. A failed interval teaches nothing here: there is no number that would be true of it.
+    at its tokens: who is ahead gains less. A failed interval teaches nothing here: there is no
+    number that would be true of it.
     """
     at = _tokens(due[0]) if len(due) == 1 else None
     gains: dict[int, float] = {}
