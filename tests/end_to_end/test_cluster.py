@@ -22,8 +22,10 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
 class Nodes:
     """A head without CPUs, and nodes of one CPU each; real raylets, on loopback."""
 
-    def __init__(self, scratch):
+    def __init__(self):
         self._cluster = Cluster()
+
+    def begin(self, scratch):
         self.head = self._cluster.add_node(
             num_cpus=0,
             temp_dir=str(scratch),
@@ -53,19 +55,18 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes(environment):
     """A cluster that asks for no token, as those of other users' making; ends it."""
-    before = dict(environment)
-    environment["RAY_AUTH_MODE"] = "disabled"
     scratch = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))  # short: sockets live in it
-    with pytest.MonkeyPatch.context() as patch:  # leave others' notion of a cluster alone
+    made = Nodes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(environment, "RAY_AUTH_MODE", "disabled")
+        # others' notion of "the" cluster is left alone
         patch.setattr("ray._private.utils.write_ray_address", lambda *_, **__: None)
-        made = Nodes(scratch)
-    try:
-        yield made
-    finally:
-        made.end()
-        environment.clear()
-        environment.update(before)
-        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            made.begin(scratch)
+            yield made
+        finally:
+            made.end()
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def raylet_of(node):
