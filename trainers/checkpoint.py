@@ -56,7 +56,8 @@ def write_checkpoint(
     """Write a checkpoint, or replace the one that is there.
 
     Args:
-        directory: made if it is missing. One writer at a time.
+        directory: made if it is missing. Several may write the same state at once (a worker was
+            taken for dead and is not): one of them is found, whole.
         state: the member.
         extra: what else to keep with it.
 
@@ -79,7 +80,10 @@ def write_checkpoint(
     document = {"sha256": _digest(body), **body}
     text = json.dumps(document, indent=1, allow_nan=False).encode()
     try:
-        _write_both(folder, tensors, pieces, text)
+        try:
+            _write_both(folder, tensors, pieces, text)
+        except FileNotFoundError:  # another writer took our temporary file for a dead one's
+            _write_both(folder, tensors, pieces, text)
     except OSError as error:
         raise OSError(
             error.errno,
