@@ -14,6 +14,7 @@ from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, as_text, summary
+from orchestrator.credentials import without_secrets
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
@@ -98,7 +99,8 @@ def _leave_report(directory: Path) -> None:
     except Exception as error:  # noqa: BLE001 - the result of the search does not hang on a page
         again = f"masga report {shlex.quote(shown(directory))}"
         print(
-            f"masga: the report could not be made ({type(error).__name__}: {error}). "
+            f"masga: the report could not be made ({type(error).__name__}: "
+            f"{without_secrets(str(error))}). "
             f"The search has ended well; try again: {again}",
             file=sys.stderr,
         )
