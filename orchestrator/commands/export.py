@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.trusting import add_trust
+from orchestrator.console.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     require_free(target, force=arguments.force)
     if subject.damage is not None:
-        print(f"masga: {subject.damage} What is whole before it is exported.", file=sys.stderr)
+        print(
+            f"masga: {printable(subject.damage)} What is whole before it is exported.",
+            file=sys.stderr,
+        )
     elif subject.story.finished is None:
         state = "is running" if is_being_written(subject.directory / LOG_NAME) else "was stopped"
         print(

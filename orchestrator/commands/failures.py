@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from orchestrator.console.printable import printable
 from orchestrator.errors import UserError
 
 _USERS_TO_MEND = frozenset(
@@ -29,14 +30,15 @@ def exit_code(error: Exception, *, directory: Path | None = None) -> int:
         return 0
     if isinstance(error, UserError):
         for line in str(error).splitlines():
-            print(f"masga: {line}", file=sys.stderr)
+            print(f"masga: {printable(line)}", file=sys.stderr)
         return 2
     if isinstance(error, OSError) and error.errno in _USERS_TO_MEND:
-        where = error.filename or "the file system"
+        where = printable(str(error.filename or "the file system"))
         print(f"masga: {where}: cannot be used: {error.strerror}.", file=sys.stderr)
         print("masga: Nothing that was done is lost. Mend that, then go on.", file=sys.stderr)
         return 2
-    print(f"masga: a fault of masga: {type(error).__name__}: {error}", file=sys.stderr)
+    told = printable(f"{type(error).__name__}: {error}")
+    print(f"masga: a fault of masga: {told}", file=sys.stderr)
     written = _write_traceback(error, directory)
     if written is None:
         traceback.print_exception(error)
