@@ -6,12 +6,11 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable
+from orchestrator.console.plain import PlainConsole
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, as_text, summary
 from orchestrator.credentials import without_secrets
@@ -40,9 +39,9 @@ def watch(
     Raises:
         UserError: As the search does; nothing done is lost.
     """
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = PlainConsole(width=_PLAIN_WIDTH)
     display = LiveTable(console) if console.is_terminal else PlainLines(console)
     record = MlflowRecord(config.mlflow, directory=directory) if config.mlflow.enabled else None
     audience = Audience([display] if record is None else [display, record])
