@@ -95,7 +95,7 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
             if record["n"] != len(events):
                 raise _damaged(path, events, f"number {record['n']}")
             events.append(decode(record["event"], record["data"], record["aside"]))
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             if isinstance(error, UserError):
                 raise
             raise _damaged(path, events, str(error)) from error

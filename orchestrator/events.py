@@ -11,6 +11,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.fitting import require_fit
+
 JSON = Any
 """A JSON value: it came from or goes to a file, and is decoded by the one who reads it."""
 
@@ -247,7 +249,7 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
     Raises:
         ValueError: Unknown kind, or fields that are not the kind's own.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
     values = {**lasting, **beside}
     if "ledger" in values:
@@ -256,6 +258,8 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
         if values[name] is not None:
             values[name] = tuple(values[name])
     try:
-        return KINDS[kind](**values)
+        event = KINDS[kind](**values)
     except TypeError as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
+    require_fit(event)
+    return event

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,15 +50,19 @@ class Leases:
 
     Args:
         stall_seconds: A worker that is not heard of for so long loses its tasks; none: never.
+        spread: A task is not handed out while one waits that is so many generations younger, and
+            one more: members stay abreast, however fast a worker is. None: in any order.
     """
 
-    def __init__(self, stall_seconds: float | None = None) -> None:
+    def __init__(self, stall_seconds: float | None = None, *, spread: int | None = None) -> None:
         self._stall = stall_seconds
+        self._spread = spread
         self._checked: float | None = None
         self._waiting: dict[TaskName, Lease] = {}
         self._place: dict[TaskName, int] = {}
         self._places = itertools.count()
         self._by_source: dict[StateKey, dict[TaskName, None]] = {}
+        self._by_generation: dict[int, dict[TaskName, None]] = {}
         self._held: dict[int, dict[TaskName, Lease]] = {}
         self._present: dict[int, _Present] = {}
         self._living: frozenset[str] | None = None
@@ -139,7 +143,12 @@ class Leases:
             return None
         at_home = self._by_source.keys() & set(resident)
         names = [name for key in at_home for name in self._by_source[key]]
-        name = min(names, key=self._place.__getitem__) if names else next(iter(self._waiting))
+        first = next(iter(self._waiting))
+        if self._spread is not None:
+            youngest = min(self._by_generation)
+            first = next(iter(self._by_generation[youngest]))
+            names = [name for name in names if name[2] <= youngest + self._spread]
+        name = min(names, key=self._place.__getitem__, default=first)
         lease = self._take_away(name)
         assert lease is not None
         self._held.setdefault(life.worker, {})[name] = lease
@@ -192,15 +201,22 @@ class Leases:
         if task.name not in self._waiting:
             self._waiting[task.name] = lease
             self._place[task.name] = next(self._places)
+            self._by_generation.setdefault(task.key.generation, {})[task.name] = None
             if task.source is not None:
                 self._by_source.setdefault(task.source, {})[task.name] = None
 
     def _take_away(self, name: TaskName) -> Lease | None:
         lease = self._waiting.pop(name, None)
         self._place.pop(name, None)
-        if lease is not None and lease.task.source is not None:
-            names = self._by_source[lease.task.source]
-            del names[name]
-            if not names:
-                del self._by_source[lease.task.source]
+        if lease is not None:
+            task = lease.task
+            _drop(self._by_generation, task.key.generation, name)
+            if task.source is not None:
+                _drop(self._by_source, task.source, name)
         return lease
+
+
+def _drop(index: dict[Any, dict[TaskName, None]], key: StateKey | int, name: TaskName) -> None:
+    del index[key][name]
+    if not index[key]:
+        del index[key]

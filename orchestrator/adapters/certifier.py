@@ -65,6 +65,7 @@ def run_certification(
                     workers=count_workers(resources, most=plan.members),
                     keep_generations=None,
                     one_by_one=True,  # a worker then goes on with the training that it holds
+                    spread=None,
                     again=again,
                 )
                 journal.record([started])

@@ -142,6 +142,7 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
             workers=count_workers(resources, most=config.population.members),
             keep_generations=config.checkpoints.keep_generations,
             one_by_one=config.population.mode == "asynchronous",
+            spread=1 if config.population.mode == "asynchronous" else None,
             again=f"masga resume {shlex.quote(shown(directory))}",
         )
         journal.record([started])

@@ -42,6 +42,8 @@ class Hosting:
     """Generations of checkpoints behind the newest; none: only what is needed."""
     one_by_one: bool
     """Workers report each task at once, instead of when none is waiting any more."""
+    spread: int | None
+    """Generations by which members may be ahead of others that wait for a worker; none: any."""
     again: str
     """The command that goes on after a failure."""
 
@@ -103,7 +105,7 @@ def host(
     corpora = corpora_of(hosting.directory)
     if corpora is not None:
         store_corpus(hosting.setting.corpus, corpora)
-    mailbox = start_mailbox(hosting.resources.stall_seconds)
+    mailbox = start_mailbox(hosting.resources.stall_seconds, hosting.spread)
     course = Course(
         conductor=conductor,
         mailbox=mailbox,

@@ -62,11 +62,12 @@ class Mailbox:
 
     Args:
         stall_seconds: A worker that is not heard of for so long loses its tasks; none: never.
+        spread: Generations by which members may be ahead of those that wait; none: any.
     """
 
-    def __init__(self, stall_seconds: float | None = None) -> None:
+    def __init__(self, stall_seconds: float | None = None, spread: int | None = None) -> None:
         self._birth = uuid.uuid4().hex
-        self._leases = Leases(stall_seconds)
+        self._leases = Leases(stall_seconds, spread=spread)
         self._states: dict[StateKey, list[Any]] = {}
         self._progress: dict[int, LiveProgress] = {}
         self._closed = False
@@ -161,7 +162,7 @@ class Mailbox:
         )
 
 
-def start_mailbox(stall_seconds: float | None) -> Any:
+def start_mailbox(stall_seconds: float | None, spread: int | None) -> Any:
     """Start the actor beside the driver: no other node's end is its own; it needs no CPU."""
     beside = NodeAffinitySchedulingStrategy(node_id=this_node(), soft=False)
     actor = ray.remote(Mailbox).options(
@@ -171,4 +172,4 @@ def start_mailbox(stall_seconds: float | None) -> Any:
         max_task_retries=-1,
         scheduling_strategy=beside,
     )
-    return actor.remote(stall_seconds)
+    return actor.remote(stall_seconds, spread)

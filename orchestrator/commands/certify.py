@@ -56,10 +56,9 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Certify."""
     # pydantic, torch and rich: not for --help
-    from rich.console import Console  # noqa: PLC0415
-
     from orchestrator.certification.directory import place_of  # noqa: PLC0415
     from orchestrator.certification.tally import tallied  # noqa: PLC0415
+    from orchestrator.console.plain import PlainConsole  # noqa: PLC0415
     from orchestrator.export.subject import find_subject  # noqa: PLC0415
     from orchestrator.resuming import run_to_resume  # noqa: PLC0415
     from orchestrator.run_corpus import corpus_of_search  # noqa: PLC0415
@@ -77,9 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     setting = prepare(config, text=text)
     plan, started = _commission(arguments, subject, setting)
     place, events = place_of(directory, started)
-    console = Console()
+    console: Console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = PlainConsole(width=_PLAIN_WIDTH)
     if subject.story.finished is None:
         print(f"masga: this search has not finished: {subject} is what there is", file=sys.stderr)
     if not tallied(events).finished:

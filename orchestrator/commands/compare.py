@@ -74,11 +74,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(as_json(comparison))
     else:
-        from rich.console import Console  # noqa: PLC0415
-
         from orchestrator.comparing.terminal import tables  # noqa: PLC0415
+        from orchestrator.console.plain import PlainConsole  # noqa: PLC0415
 
-        Console(highlight=False).print(tables(comparison))
+        PlainConsole(highlight=False).print(tables(comparison))
     return 0
 
 

@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from orchestrator.console.printable import printable
 from orchestrator.credentials import without_secrets
 from orchestrator.errors import UserError
 
@@ -30,14 +31,14 @@ def exit_code(error: Exception, *, directory: Path | None = None) -> int:
         return 0
     if isinstance(error, UserError):
         for line in str(error).splitlines():
-            print(f"masga: {line}", file=sys.stderr)
+            print(f"masga: {printable(line)}", file=sys.stderr)
         return 2
     if isinstance(error, OSError) and error.errno in _USERS_TO_MEND:
-        where = error.filename or "the file system"
+        where = printable(str(error.filename or "the file system"))
         print(f"masga: {where}: cannot be used: {error.strerror}.", file=sys.stderr)
         print("masga: Nothing that was done is lost. Mend that, then go on.", file=sys.stderr)
         return 2
-    told = without_secrets(f"{type(error).__name__}: {error}")
+    told = printable(without_secrets(f"{type(error).__name__}: {error}"))
     print(f"masga: a fault of masga: {told}", file=sys.stderr)
     text = without_secrets("".join(traceback.format_exception(error)))
     written = _write_traceback(text, directory)

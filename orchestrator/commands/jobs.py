@@ -6,6 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from orchestrator.console.printable import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -52,9 +54,9 @@ def status(arguments: argparse.Namespace) -> int:
     print(_line(job))
     lines = [line for line in jobs.logs(job.id).splitlines() if line.strip()]
     if lines:
-        print(f"  last line: {lines[-1].strip()}")
+        print(f"  last line: {printable(lines[-1].strip())}")
     if job.message:
-        print(f"  Ray says: {job.message}")
+        print(f"  Ray says: {printable(job.message)}")
     return 0
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.trusting import add_trust
+from orchestrator.console.printable import printable
 from orchestrator.credentials import require_no_credentials, without_credentials
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         register_model=arguments.register_model or config.register_model,
     )
     if synced.damage is not None:
-        print(f"masga: {synced.damage}", file=sys.stderr)
+        print(f"masga: {printable(synced.damage)}", file=sys.stderr)
         print("masga: What is whole before that line was recorded.", file=sys.stderr)
     for line in _told(synced, directory, uri):
         print(line)

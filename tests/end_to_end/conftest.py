@@ -74,7 +74,7 @@ def write_run(text, directory, **changes):
     return path
 
 
-def call_masga(directory, environment, *arguments, timeout=240):
+def call_masga(directory, environment, *arguments, timeout=600):
     """Run `masga` to its end in a process of its own; return the completed process."""
     return subprocess.run(
         [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
@@ -98,7 +98,7 @@ def run_file(text, tmp_path):
 def masga(environment, tmp_path):
     """Run `masga` to its end in the test's own directory."""
 
-    def call(*arguments, environment=environment, timeout=240):
+    def call(*arguments, environment=environment, timeout=600):
         return call_masga(tmp_path, environment, *arguments, timeout=timeout)
 
     return call

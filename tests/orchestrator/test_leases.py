@@ -1,5 +1,7 @@
 """No task is lost and none is done by the dead, whatever workers, nodes and messages do."""
 
+import types
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator.events import Ledger
 from orchestrator.leases import Leases, WorkerLife
+from orchestrator.search import Search
 from orchestrator.tasks import StateKey, Train
 from search_spaces.gpt.space import GPT
 
@@ -155,6 +158,44 @@ def test_the_first_task_at_home_comes_first(sources, home):
     leases.begin(life(), (), now=0.0)
     order = list(taken(leases, life(), [StateKey(home, 0)]))
     assert order == sorted(range(len(sources)), key=lambda n: (sources[n] != home, n))
+
+
+def race(search, leases, answer, *, seconds):
+    """Let workers of different speeds do a search; return how far members were apart, at most.
+
+    Args:
+        seconds: Of an interval, by worker.
+    """
+    leases.post(search.begin())
+    apart, ends, at_home = 0, [0.0] * len(seconds), [[] for _ in seconds]
+    in_hand = [None] * len(seconds)
+    for worker, _ in enumerate(seconds):
+        leases.begin(life(worker), (), now=0.0)
+        in_hand[worker] = leases.take(life(worker), ())
+        ends[worker] = seconds[worker]
+    while any(in_hand):
+        worker = min((w for w, lease in enumerate(in_hand) if lease), key=lambda w: ends[w])
+        now, done = ends[worker], in_hand[worker].task
+        at_home[worker].append(done.key)
+        leases.post(search.receive(answer(done)))
+        leases.begin(life(worker), [done.name], now=now)
+        ages = [record.order.generation for record in search.records]
+        apart = max(apart, max(ages) - min(ages))
+        for free in [w for w, lease in enumerate(in_hand) if lease is None or w == worker]:
+            in_hand[free] = leases.take(life(free), at_home[free])
+            ends[free] = now + seconds[free]
+    assert search.finished
+    return apart
+
+
+def test_members_stay_abreast_however_fast_a_worker_is(rules, answer):
+    def search():
+        journal = types.SimpleNamespace(record=tuple)
+        return Search(rules(mode="asynchronous", members=8, generations=8), journal)
+
+    speeds = [1.0, 0.2]
+    assert race(search(), Leases(), answer, seconds=speeds) >= 6  # the fast one keeps its own
+    assert race(search(), Leases(spread=1), answer, seconds=speeds) <= 3
 
 
 class Disturbed(RuleBasedStateMachine):

@@ -24,6 +24,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for each segment
 }
 _SQLITE = "sqlite:///"
 _NO_ANSWER = (
@@ -52,13 +53,17 @@ def open_client(uri: str) -> Any:
             found=f"none at {path.parent}",
             remedy="Make it, or correct the tracking URI.",
         )
+    return _loaded_client()(tracking_uri=uri)
+
+
+def _loaded_client() -> Any:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - seconds, and after the environment
 
     for logger in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=uri)
+    return MlflowClient
 
 
 def knock(uri: str, *, patience_seconds: float) -> str | None:
@@ -68,13 +73,13 @@ def knock(uri: str, *, patience_seconds: float) -> str | None:
         uri: The store's.
         patience_seconds: Longest time that the answer is waited for.
     """
-    client = open_client(uri)  # imports MLflow, in this thread: it may be the first to
+    _loaded_client()  # here, not in the thread: another one may be importing at the same time
     troubles: list[str] = []
 
     def ask() -> None:
         try:
             with told_to_users(uri):
-                client.search_experiments(max_results=1)
+                open_client(uri).search_experiments(max_results=1)
         except Exception as error:  # noqa: BLE001 - told, whatever it is
             troubles.append(str(error))
 

@@ -15,11 +15,11 @@ import shlex
 import threading
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from orchestrator.adapters.mlflow.client import (
     URI_VARIABLE,
     knock,
-    sqlite_path,
     sqlite_uri,
     told_to_users,
 )
@@ -97,7 +97,7 @@ class MlflowRecord:
 
     def knock(self) -> None:
         """See whether a server lets us in, and warn at once if it does not."""
-        if sqlite_path(self.tracking_uri) is None:
+        if urlsplit(self.tracking_uri).scheme not in {"", "file", "sqlite"}:
             trouble = knock(self.tracking_uri, patience_seconds=_KNOCKING_SECONDS)
             if trouble is not None:
                 self._warn(trouble)

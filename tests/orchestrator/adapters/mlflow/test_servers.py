@@ -33,6 +33,12 @@ def server(request, tracking_server, empty_store, tmp_path_factory):
     return tracking_server(store, asks=True)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Other tests share the cores with the server."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
+
+
 @pytest.fixture
 def let_in(server, monkeypatch):
     for name, value in server.credentials.items():
