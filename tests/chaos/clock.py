@@ -1,46 +1,55 @@
-"""The driver's clock, which can be set back while it runs (libfaketime; this machine's stays)."""
+"""The driver's wall clock, which can be set back while it runs; this machine's stays as it is.
+
+Run as a program it is `masga` with such a clock: what Python calls `time.time` is the machine's plus
+an offset that a file holds. (A library in front of the system's own calls would not do: libfaketime
+breaks Python's `sleep`.)
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from pathlib import Path
 
-_LIBRARIES = (
-    "/usr/lib/*/faketime/libfaketimeMT.so.1",
-    "/usr/lib/faketime/libfaketimeMT.so.1",
-    "/usr/local/lib/faketime/libfaketimeMT.so.1",
-)
+OFFSET_VARIABLE = "MASGA_CHAOS_CLOCK"
+_NANO = 10**9
 
 
 class Clock:
-    """Moves the wall clock of processes that have its `environment`.
+    """Sets the wall clock of processes that run this file with its `environment`.
 
     Args:
         scratch: Where the offset is kept.
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._offset = scratch / "faketime"
-        self._library = next(
-            (str(found) for pattern in _LIBRARIES for found in Path("/").glob(pattern[1:])), None
-        )
-        self.obstacle = None if self._library else "libfaketime (Debian: faketime) is not here"
+        self._offset = scratch / "clock"
+        self.environment = {OFFSET_VARIABLE: str(self._offset)}
         self.set(0)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a process needs for its clock to be this one."""
-        if self._library is None:
-            return {}
-        return {
-            "LD_PRELOAD": self._library,
-            "FAKETIME_TIMESTAMP_FILE": str(self._offset),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # it is the wall clock that is set
-            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # of an old glibc: waits would burn a core
-        }
-
-    def set(self, offset: int) -> None:
-        """Set it to so many seconds beside the true time, within a second."""
+    def set(self, seconds: int) -> None:
+        """Set it to so many seconds beside the true time."""
         new = self._offset.with_suffix(".new")
-        new.write_text(f"{offset:+d}s\n")
+        new.write_text(str(seconds))
         new.replace(self._offset)
+
+
+def use(offset: Path) -> None:
+    """Let `time.time` and `time.time_ns` of this process be the machine's plus an offset."""
+    true = time.time_ns
+
+    def time_ns() -> int:
+        return true() + int(offset.read_text()) * _NANO
+
+    time.time_ns = time_ns
+    time.time = lambda: time_ns() / _NANO
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this directory, which Ray would give to workers, too
+    sys.argv[0] = "masga"
+    use(Path(os.environ[OFFSET_VARIABLE]))
+    from orchestrator.cli import main
+
+    sys.exit(main(sys.argv[1:]))

@@ -5,18 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.event_log import LOG_NAME
+from tests.chaos import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _CLOSED = b'"event":"generation_closed"'
 _REPORTED = b'"event":"reported"'
 POLL_SECONDS = 0.1
 _WORDS = 1500
+_DRIVER = Path(clock.__file__)
+"""`masga`, with a clock that can be set."""
 
 
 class Subject:
@@ -99,7 +102,7 @@ class Subject:
             (self._scratch / f"driver-{self._lives}.err").open("wb") as err,
         ):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+                [sys.executable, str(_DRIVER), *map(str, arguments)],
                 cwd=self._scratch,
                 env=self.environment,
                 stdout=out,
