@@ -46,7 +46,7 @@ def main() -> int:
         store=arguments.store,
         tracking=not arguments.no_mlflow,
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the cluster, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: with its table
     outcome = run(plan, tell=lambda line: print(line, flush=True))
     print(f"\n{table(outcome)}")
     return 1 if outcome.lost else 0

@@ -169,7 +169,7 @@ class _Course:
                 number += 1
                 world = self._world(self._begin_round(number))
         except KeyboardInterrupt:
-            self._tell(f"stopped by Ctrl-C: round {number} was not held against anything")
+            self._tell(f"stopped: round {number} was not held against anything")
             return outcome
 
     def _undisturbed(self) -> Path:
