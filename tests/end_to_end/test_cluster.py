@@ -151,7 +151,7 @@ def test_a_search_moves_with_its_cluster(nodes, run_file, start, tmp_path):
 
     drained = subprocess.run(
         [
-            Path(sys.executable).parent / "ray", "drain-node", f"--address={nodes.address}",
+            sys.executable, "-c", "from ray.scripts.scripts import main; main()", "drain-node", f"--address={nodes.address}",
             f"--node-id={first.node_id}", "--reason=DRAIN_NODE_REASON_PREEMPTION",
             "--reason-message=test", "--deadline-remaining-seconds=600",
         ],
