@@ -175,17 +175,17 @@ class Leases:
     def check(self, now: float) -> tuple[int, ...]:
         """Give the tasks of workers that have fallen silent to others; return these workers.
 
-        Who asks must ask often: when nobody asked for long, it was the asker who slept, and then
-        nobody is found silent.
+        Who asks must ask often: of the time between two looks a quarter of `stall_seconds` counts
+        at most, since it may be the asker who slept, or the whole machine.
         """
         if self._stall is None:
             return ()
-        slept = self._checked is not None and now - self._checked > self._stall / 2
+        gap = 0.0 if self._checked is None else now - self._checked
+        slept = max(0.0, gap - self._stall / 4)
         self._checked = now
         found = []
         for worker, present in self._present.items():
-            if slept:
-                present.heard = now
+            present.heard = min(now, present.heard + slept)
             if not present.silent and now - present.heard > self._stall:
                 present.silent = True
                 found.append(worker)

@@ -47,7 +47,7 @@ class Attendance:
         self._resources = resources
         self._silent: frozenset[int] = frozenset()
         self._draining: frozenset[str] = frozenset()
-        self._birth = ""
+        self._birth, self._trouble = "", ""
         self._nodes: Nodes | None = None
         self._nodes_due = 0.0
         self._seen = time.monotonic()
@@ -61,8 +61,12 @@ class Attendance:
 
         def look() -> None:
             while not done.wait(LOOK_SECONDS):
-                with contextlib.suppress(ray.exceptions.RayError):
+                try:
                     self.look()
+                except ray.exceptions.RayError:  # the mailbox begins again, or the cluster is slow
+                    continue
+                except Exception as error:  # noqa: BLE001 - without the watch nothing would move
+                    self._tell_of_trouble(error)
 
         thread = threading.Thread(target=look, name="attendance", daemon=True)
         thread.start()
@@ -103,6 +107,12 @@ class Attendance:
             )
         self._nodes, self._draining = nodes, nodes.draining
         ray.get(self._mailbox.attend.remote(nodes.living, nodes.draining), timeout=5)
+
+    def _tell_of_trouble(self, error: Exception) -> None:
+        told = f"{type(error).__name__}: {error}"
+        if told != self._trouble:
+            _LOG.warning("Looking at the cluster failed; it is tried again. %s", told)
+        self._trouble = told
 
     def _tell_of_silence(self, silent: frozenset[int]) -> None:
         for worker in sorted(silent - self._silent):

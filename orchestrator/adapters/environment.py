@@ -143,7 +143,7 @@ def _is_private(address: str) -> bool:
         return False
     import ray  # noqa: PLC0415 - slow
 
-    own: str = ray.util.get_node_ip_address()
+    own = str(ray.util.get_node_ip_address())
     try:
         with socket.create_connection((own, int(port)), timeout=5):
             return False
