@@ -24,9 +24,12 @@ _SECRET = re.compile(
 )
 _SHORT_SECRETS = frozenset({"sig", "auth", "key"})
 _NAME_USERS = frozenset(
-    {"mssql", "mysql", "oracle", "postgres", "postgresql", "hdfs", "viewfs", "ssh", "sftp"}
-)
-"""Schemes with user names that are no secrets; with others a lone name before the host is one."""
+    {
+        "mssql", "mysql", "oracle", "postgres", "postgresql", "hdfs", "viewfs", "ssh", "sftp",
+        "abfs", "abfss", "wasb", "wasbs",
+    }
+)  # fmt: skip
+"""Schemes with names of users or containers before the host; with others that is a secret."""
 _SHORTEST_SECRET = 6
 """Characters of a variable's value that is hidden wherever it appears; `true` is not."""
 
@@ -129,7 +132,7 @@ def _scanned(text: str, tell: Callable[[str], None]) -> str:
         shown = ""
         if user:
             names_users = found["scheme"].lower().partition("+")[0] in _NAME_USERS
-            if ":" in user.strip(":") or not names_users:
+            if ":" in user.strip(":") or not (names_users or user == "anonymous"):
                 tell("a password before the host" if ":" in user else "a name or token before it")
                 user = HIDDEN
             shown = f"{user}@"
