@@ -24,9 +24,12 @@ _SECRET = re.compile(
 )
 _SHORT_SECRETS = frozenset({"sig", "auth", "key"})
 _NAME_USERS = frozenset(
-    {"mssql", "mysql", "oracle", "postgres", "postgresql", "hdfs", "viewfs", "ssh", "sftp"}
-)
-"""Schemes with user names that are no secrets; with others a lone name before the host is one."""
+    {
+        "mssql", "mysql", "oracle", "postgres", "postgresql", "hdfs", "viewfs", "ssh", "sftp",
+        "abfs", "abfss", "wasb", "wasbs",
+    }
+)  # fmt: skip
+"""Schemes with names of users or containers before the host; with others that is a secret."""
 _SHORTEST_SECRET = 6
 """Characters of a variable's value that is hidden wherever it appears; `true` is not."""
 

@@ -40,6 +40,8 @@ BLAMELESS = [
     "postgresql://mlflow@db/mlflow",
     "hdfs://ada@namenode/runs",
     "s3://bucket/runs?endpoint_override=localhost:9000&scheme=http",
+    "s3://anonymous@bucket/text",
+    "abfss://container@account.dfs.core.windows.net/runs",
     "docs/**/*.txt",
     "ada@host",
     "https://host/tokens?page_token_count=",
