@@ -172,7 +172,7 @@ def _by_fitness(candidate: Candidate) -> tuple[bool, float, int]:
 
 def _wins(leads: NDArray[np.float64]) -> NDArray[np.float64]:  # (n,)
     """Return what each other's count of defeats has of this one: 1 a defeat, 1/2 a draw."""
-    return (leads > 0) + 0.5 * (leads == 0)
+    return np.asarray((leads > 0) + 0.5 * (leads == 0))
 
 
 def _defeats(leads: NDArray[np.float64]) -> float:
