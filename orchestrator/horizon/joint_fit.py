@@ -280,7 +280,7 @@ class _System:
         inner = np.einsum("mij,mj->mi", self.inverse, own)
         outer = shared - np.einsum("mij,mi->mj", self.border, inner)
         joint: Array = np.einsum("mi,ij,mj->m", outer, self.schur, outer)
-        return (own * inner).sum(axis=1) + joint
+        return np.asarray((own * inner).sum(axis=1) + joint)
 
 
 def serial_factor(residual: Array) -> float:
