@@ -1,8 +1,9 @@
 """The census: what is asked of the whole population, kept up to date member by member.
 
 In an asynchronous search every report is a decision about one member beside all others. What is
-asked of the others (how far the slowest is, the median gain, what selection sees of them) must not
-be worked out anew each time: a report would cost as much as the population is large.
+asked of the others (how far the slowest is, the median gain, what selection sees of them at that
+member's tokens) must not be worked out anew each time: a report would cost as much as the
+population is large.
 """
 
 from __future__ import annotations
@@ -17,6 +18,57 @@ if TYPE_CHECKING:
 
 _NONE_YET = -1
 """Generation of a member that has no outcome."""
+MOST_VIEWS = 8
+"""Kept up to date: asynchronous members that report in turn have few different token counts."""
+
+
+class View:
+    """What is asked of the members that have reported, as they were at some tokens."""
+
+    def __init__(self, at: int | None) -> None:
+        self._at = at
+        self._candidates: list[Candidate | None] = []
+        self._without_outcome = 0
+        self._gains: dict[int, float] = {}
+        self._sorted_gains: list[float] = []
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What selection sees, in the order of members; who has not changed is the same object."""
+        if self._without_outcome:
+            return tuple(found for found in self._candidates if found is not None)
+        return tuple(self._candidates)  # type: ignore[arg-type]
+
+    @property
+    def median_gain(self) -> float:
+        """The median of all members' newest gains, nats per token; 0 where there is none."""
+        gains, half = self._sorted_gains, len(self._sorted_gains) // 2
+        if not gains:
+            return 0.0
+        return gains[half] if len(gains) % 2 else (gains[half - 1] + gains[half]) / 2
+
+    def gain(self, member: int) -> float | None:
+        """Return a member's newest gain, nats per token; none: it has not reported, or failed."""
+        return self._gains.get(member)
+
+    def enter(self, member: int, outcome: Outcome | None) -> None:
+        """Take a new member, or what has become of one."""
+        if member == len(self._candidates):
+            self._candidates.append(None)
+            self._without_outcome += 1
+        if outcome is None:
+            return
+        before, found = self._candidates[member], outcome.candidate(at=self._at)
+        if found == before:
+            return
+        self._without_outcome -= before is None
+        self._candidates[member] = found
+        forgotten, gained = self._gains.pop(member, None), gain(found)
+        if forgotten is not None:
+            del self._sorted_gains[bisect_left(self._sorted_gains, forgotten)]
+        if gained is not None:
+            self._gains[member] = gained
+            insort(self._sorted_gains, gained)
 
 
 class Census:
@@ -24,11 +76,8 @@ class Census:
 
     def __init__(self) -> None:
         self._records: list[MemberRecord] = []
-        self._candidates: list[Candidate | None] = []
-        self._gains: dict[int, float] = {}
-        self._sorted_gains: list[float] = []
+        self._views: dict[int | None, View] = {}
         self._generations: Counter[int] = Counter()
-        self._without_outcome = 0
         self._running = 0
 
     def __len__(self) -> int:
@@ -58,32 +107,28 @@ class Census:
         """The newest generation that all members have reported; -1: none."""
         return min(self._generations, default=_NONE_YET)
 
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """What selection sees: the members that have reported, in their order."""
-        if self._without_outcome:
-            return tuple(found for found in self._candidates if found is not None)
-        return tuple(self._candidates)  # type: ignore[arg-type]
+    def seen(self, at: int | None) -> View:
+        """Return the population as it was at some tokens.
 
-    @property
-    def median_gain(self) -> float:
-        """The median of all members' newest gains, nats per token; 0 where there is none."""
-        gains, half = self._sorted_gains, len(self._sorted_gains) // 2
-        if not gains:
-            return 0.0
-        return gains[half] if len(gains) % 2 else (gains[half - 1] + gains[half]) / 2
-
-    def gain(self, member: int) -> float | None:
-        """Return a member's newest gain, nats per token; none: it has not reported, or failed."""
-        return self._gains.get(member)
+        Args:
+            at: Members that have trained more are seen as they were then, or last before. None:
+                all as they are.
+        """
+        view = self._views.pop(at, None)
+        if view is None:
+            view = View(at)
+            for record in self._records:
+                view.enter(record.member, record.outcome)
+            if len(self._views) == MOST_VIEWS:
+                del self._views[next(iter(self._views))]  # what was not asked for the longest
+        self._views[at] = view
+        return view
 
     def enter(self, record: MemberRecord) -> None:
         """Take a new member, or what has become of one."""
         if record.member == len(self._records):
             before = None
             self._records.append(record)
-            self._candidates.append(None)
-            self._without_outcome += 1
             self._generations[_NONE_YET] += 1
         else:
             before = self._records[record.member]
@@ -93,30 +138,22 @@ class Census:
         )
         known = None if before is None else before.outcome
         if record.outcome is not None and record.outcome is not known:
-            self._learn(record.member, record.outcome, known)
-
-    def _learn(self, member: int, outcome: Outcome, known: Outcome | None) -> None:
-        self._without_outcome -= known is None
-        self._candidates[member] = outcome.candidate()
-        was = _NONE_YET if known is None else known.key.generation
-        self._generations[was] -= 1
-        if not self._generations[was]:
-            del self._generations[was]
-        self._generations[outcome.key.generation] += 1
-        forgotten, found = self._gains.pop(member, None), gain(outcome)
-        if forgotten is not None:
-            del self._sorted_gains[bisect_left(self._sorted_gains, forgotten)]
-        if found is not None:
-            self._gains[member] = found
-            insort(self._sorted_gains, found)
+            was = _NONE_YET if known is None else known.key.generation
+            self._generations[was] -= 1
+            if not self._generations[was]:
+                del self._generations[was]
+            self._generations[record.outcome.key.generation] += 1
+        if before is None or record.outcome is not known:
+            for view in self._views.values():
+                view.enter(record.member, record.outcome)
 
 
-def gain(outcome: Outcome) -> float | None:
+def gain(candidate: Candidate) -> float | None:
     """Return the fitness after an interval less the one it started from; none: it failed.
 
     It started from its own or from its donor's; fresh weights started from nothing.
     """
-    if outcome.failed:
+    if candidate.failed:
         return None
-    fitness = [point.fitness for point in outcome.life.curve[-2:]]
+    fitness = [point[1] for point in candidate.curve[-2:]]
     return fitness[-1] - (fitness[0] if len(fitness) > 1 else 0.0)

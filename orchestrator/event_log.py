@@ -3,7 +3,8 @@
 One line an event: `{"n": 4, "event": "scored", "data": {...}, "aside": {...}, "sum": "90ab12cd"}`.
 Lines are numbered from 0 and each checksum continues the one before it (CRC-32), so that a line
 that was altered, lost, doubled or moved is noticed. A write is one `write` and one `fsync`; a line
-that a crash tore off at the end of the file is dropped on reading.
+that a crash tore off at the end of the file is dropped on reading. Where a search is kept in an
+object store, the file is a copy: every append is stored there first (`orchestrator.storage`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import gc
 import json
 import os
 import zlib
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
 
 from pydantic_core import from_json
 
@@ -112,12 +114,33 @@ def _read(path: Path, content: bytes) -> tuple[list[Event], int, int]:
             if record["n"] != len(events):
                 raise _damaged(path, events, f"number {record['n']}")
             events.append(decode(record["event"], record["data"], record["aside"]))
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             if isinstance(error, UserError):
                 raise
             raise _damaged(path, events, str(error)) from error
         checksum, offset = expected, end + 1
     return events, checksum, offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """How far lines continue a checksum."""
+
+    lines: int
+    num_bytes: int
+    checksum: int
+
+
+def follow(content: bytes, checksum: int) -> Followed:
+    """Return how far lines continue the checksum before them; nothing is decoded."""
+    lines = offset = 0
+    while (end := content.find(b"\n", offset)) >= 0:
+        split = content.rfind(b',"sum":"', offset, end)
+        expected = zlib.crc32(content[offset:split] + b"}", checksum)
+        if split < 0 or content[split:end] != f',"sum":"{expected:08x}"}}'.encode():
+            break
+        lines, offset, checksum = lines + 1, end + 1, expected
+    return Followed(lines=lines, num_bytes=offset, checksum=checksum)
 
 
 def _parsed(body: bytes) -> JSON:
@@ -166,17 +189,29 @@ def _rebuild(
     return DamagedLogError(where=where, law=law, found=found, remedy=remedy, whole=whole)
 
 
+class Mirror(Protocol):
+    """Where lines are stored before they count as written."""
+
+    def put(self, content: bytes, *, first: int, stop: int) -> None:
+        """Store lines `first` to `stop - 1`; when it returns they are there to stay."""
+
+
 class EventLog:
     """The one writer of a search's log; holds a lock on the file until it is closed.
 
     Opening drops a torn last line. `events` are those found on opening.
 
+    Args:
+        path: The file.
+        mirror: Given each append before the file is; none: the file is all there is.
+
     Raises:
         UserError: Another process writes this log, or the log is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mirror: Mirror | None = None) -> None:
         self._path = path
+        self._mirror = mirror
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             try:
@@ -199,7 +234,7 @@ class EventLog:
         """Write events and return when they are on disk; all or, when that fails, none.
 
         Raises:
-            UserError: The disk is full.
+            UserError: The disk is full, or the mirror cannot store them.
         """
         lines: list[bytes] = []
         count, checksum = self._count, self._checksum
@@ -208,6 +243,8 @@ class EventLog:
             lines.append(line)
             count += 1
         content = b"".join(lines)
+        if self._mirror is not None and content:
+            self._mirror.put(content, first=self._count, stop=count)
         try:
             written = 0
             while written < len(content):
@@ -236,7 +273,7 @@ class EventLog:
         self.close()
 
 
-def disk_full(path: Path) -> UserError:
+def disk_full(path: Path | str) -> UserError:
     """Say that nothing more can be written here."""
     return UserError(
         where=str(path),

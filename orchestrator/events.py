@@ -11,6 +11,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.fitting import require_fit
+
 JSON = Any
 """A JSON value: it came from or goes to a file, and is decoded by the one who reads it."""
 
@@ -251,7 +253,7 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
     Raises:
         ValueError: Unknown kind, or fields that are not the kind's own.
     """
-    made = KINDS.get(kind)
+    made = KINDS.get(kind) if isinstance(kind, str) else None
     if made is None:
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
     values = {**lasting, **beside}
@@ -262,6 +264,8 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
         if value is not None:
             values[name] = tuple(value)
     try:
-        return made(**values)
+        event = made(**values)
     except TypeError as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
+    require_fit(event)
+    return event

@@ -49,6 +49,9 @@ def breed(
 ) -> list[Child]:
     """Decide about the members that are due, in the order of their numbers.
 
+    Where one is due alone (asynchronous), the others are seen as they were at its tokens: what
+    is decided about it does not depend on how far ahead they are.
+
     Args:
         census: The whole population; members without a report yet are no candidates.
         due: Those whose interval has ended.
@@ -60,8 +63,9 @@ def breed(
         seed: Of the search.
     """
     whole = len(due) == len(census)
+    seen = census.seen(_tokens(due[0]) if len(due) == 1 else None)
     verdicts = policy.select(
-        census.candidates,
+        seen.candidates,
         due=frozenset(r.member for r in due),
         generation=generation,  # the intervals completed: generations are numbered from 0
         rng=generator(
@@ -154,9 +158,12 @@ def observations(*, census: Census, due: Sequence[MemberRecord]) -> tuple[Observ
     The gain of a member is its fitness after the interval minus the fitness it started from (its
     own or its donor's; nothing for fresh weights). Taking the median of everybody's newest gain
     away removes the trend that all share, so that gains of early and of late generations can be
-    compared. A failed interval teaches nothing here: there is no number that would be true of it.
+    compared. Where a member is due alone (asynchronous), the others' gains are those that they had
+    at its tokens: who is ahead gains less. A failed interval teaches nothing here: there is no
+    number that would be true of it.
     """
-    middle = census.median_gain
+    seen = census.seen(_tokens(due[0]) if len(due) == 1 else None)
+    middle = seen.median_gain
     return tuple(
         Observation(
             member=record.member,
@@ -167,5 +174,10 @@ def observations(*, census: Census, due: Sequence[MemberRecord]) -> tuple[Observ
             tokens=record.outcome.life.ledger.tokens,
         )
         for record in due
-        if record.outcome is not None and (gain := census.gain(record.member)) is not None
+        if record.outcome is not None and (gain := seen.gain(record.member)) is not None
     )
+
+
+def _tokens(record: MemberRecord) -> int:
+    assert record.outcome is not None
+    return record.outcome.life.ledger.tokens

@@ -23,6 +23,7 @@ from orchestrator.tasks import Assess, StateKey, Train
 from search_spaces.genome import Genome
 from search_spaces.gpt.cost import count_parameters
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
+from trainers.folder import folder_of
 from trainers.member import Member
 from trainers.morphism import morph
 from trainers.serialisation import state_from_bytes, state_to_bytes
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
     from orchestrator.component_game import ComponentGame
     from orchestrator.events import JSON
     from orchestrator.tasks import Task
+    from trainers.attribution import UtilityFields
     from trainers.data import Corpus
+    from trainers.distributed.group import GroupMember, MemberGroup
+    from trainers.folder import Folder
     from trainers.interval import Interval, Progress
     from trainers.settings import TrainerSettings
     from trainers.state import MemberState
@@ -65,7 +69,7 @@ class NoExchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Adopted:
-    member: Member
+    member: Member | GroupMember
     origin: Origin
     morph: dict[str, object] | None
     flops: float
@@ -78,9 +82,10 @@ class MemberHost:
     Args:
         corpus: What members train on.
         settings: How, for all members alike.
-        checkpoints: Directory of the search's checkpoints, shared by all workers.
+        checkpoints: Folder of the search's checkpoints, shared by all workers.
         exchange: Where states travel between workers.
         worker: Number of this worker, for the record.
+        group: The processes that train each member together; none: this one alone.
     """
 
     def __init__(
@@ -88,16 +93,18 @@ class MemberHost:
         *,
         corpus: Corpus,
         settings: TrainerSettings,
-        checkpoints: Path,
+        checkpoints: Path | Folder,
         exchange: Exchange,
         worker: int,
+        group: MemberGroup | None = None,
     ) -> None:
         self._corpus = corpus
         self._settings = settings
-        self._checkpoints = checkpoints
+        self._checkpoints = folder_of(checkpoints)
         self._exchange = exchange
         self._worker = worker
-        self._live: dict[StateKey, Member] = {}
+        self._group = group
+        self._live: dict[StateKey, Member | GroupMember] = {}
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._writing: list[Future[None]] = []
 
@@ -130,7 +137,7 @@ class MemberHost:
             while self._writing:
                 self._writing.pop(0).result()
         except OSError as error:
-            raise _unwritten(self._checkpoints, error) from error
+            raise _unwritten(self._checkpoints.place(""), error) from error
 
     def close(self) -> None:
         """Finish writing and stop."""
@@ -138,13 +145,10 @@ class MemberHost:
 
     def finished_before(self, task: Train) -> Reported | None:
         """Return the report of a task whose outcome an earlier life of this search left."""
-        directory = self._checkpoints / str(task.key)
-        if not directory.is_dir():
-            return None
         try:
-            _, extra = read_checkpoint(directory)
+            _, extra = read_checkpoint(self._checkpoints / str(task.key))
         except CheckpointDamaged:
-            return None  # its bits are decided: train them again
+            return None  # there is none; or its bits are decided: train them again
         lasting, beside = extra.get("report"), extra.get("aside")
         if extra.get("task") != task.digest:
             return None
@@ -178,13 +182,7 @@ class MemberHost:
         """Make the member that the task trains."""
         genome, settings = task.genome, self._settings_of(task)
         if task.source is None:
-            member = Member.create(
-                genome.architecture,
-                genome.protocol,
-                corpus=self._corpus,
-                settings=settings,
-                member_seed=task.seed,
-            )
+            member = self._create(genome, settings, task.seed)
             return _Adopted(member=member, origin="fresh", morph=None, flops=0.0)
         own = task.source.member == task.member
         live = self._live.get(task.source)
@@ -222,7 +220,15 @@ class MemberHost:
         seed = task.data_seed
         return self._settings if seed is None else replace(self._settings, seed=seed)
 
-    def _revive(self, state: MemberState, settings: TrainerSettings) -> Member:
+    def _create(self, genome: Genome, settings: TrainerSettings, seed: int) -> Member | GroupMember:
+        halves = genome.architecture, genome.protocol
+        if self._group is not None:
+            return self._group.create(*halves, settings=settings, member_seed=seed)
+        return Member.create(*halves, corpus=self._corpus, settings=settings, member_seed=seed)
+
+    def _revive(self, state: MemberState, settings: TrainerSettings) -> Member | GroupMember:
+        if self._group is not None:
+            return self._group.revive(state, settings=settings)
         return Member.from_state(state, corpus=self._corpus, settings=settings)
 
     def _obtain(self, key: StateKey, before: Train | None) -> tuple[MemberState, Origin]:
@@ -234,14 +240,14 @@ class MemberHost:
         if payload is not None:
             return state_from_bytes(payload), "store"
         self.flush()
-        directory = self._checkpoints / str(key)
+        folder = self._checkpoints / str(key)
         try:
-            state, _ = read_checkpoint(directory)
+            state, _ = read_checkpoint(folder)
         except CheckpointDamaged as error:
             damage = _damaged(error.file, error.what.removesuffix("."))
             return self._remade(before, damage), "remade"
         except OSError as error:
-            damage = _damaged(directory, f"it cannot be read ({error.strerror})")
+            damage = _damaged(folder.place(""), f"it cannot be read ({error.strerror})")
             return self._remade(before, damage), "remade"
         return state, "checkpoint"
 
@@ -307,7 +313,7 @@ class MemberHost:
             bits_per_byte=bits,
             failure=failure,
             morph=adopted.morph,
-            utilities=_utilities(member.state()),
+            utilities=_utilities(member.utilities),
             game=None if game is None else game.to_json(),
             domain_losses=domains,
             seconds=0.0,
@@ -318,14 +324,14 @@ class MemberHost:
             origin=adopted.origin,
         )
 
-    def _keep(self, task: Train, member: Member, report: Reported) -> None:
+    def _keep(self, task: Train, member: Member | GroupMember, report: Reported) -> None:
         """Offer the state to the others, let it rest on disk, and hold it for its next interval."""
         state = member.state()
         self._exchange.publish(task.key, state_to_bytes(state))
         _, lasting, beside = encode(report)
         extra: dict[str, JSON] = {"task": task.digest, "report": lasting, "aside": beside}
-        directory = self._checkpoints / str(task.key)
-        self._writing.append(self._writer.submit(write_checkpoint, directory, state, extra))
+        folder = self._checkpoints / str(task.key)
+        self._writing.append(self._writer.submit(write_checkpoint, folder, state, extra))
         self._live[task.key] = member
         newest = max(key.generation for key in self._live)
         outdated = [key for key in self._live if key.generation < newest - 1 and key != task.key]
@@ -352,7 +358,7 @@ class MemberHost:
         )
 
 
-def _unwritten(checkpoints: Path, error: OSError) -> UserError:
+def _unwritten(checkpoints: Path | str, error: OSError) -> UserError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return disk_full(checkpoints)
     return UserError(
@@ -363,7 +369,7 @@ def _unwritten(checkpoints: Path, error: OSError) -> UserError:
     )
 
 
-def _damaged(file: Path, what: str) -> UserError:
+def _damaged(file: Path | str, what: str) -> UserError:
     return UserError(
         where=str(file),
         law="the checkpoint that a member goes on from is whole, or else the one before it is",
@@ -372,15 +378,15 @@ def _damaged(file: Path, what: str) -> UserError:
     )
 
 
-def _utilities(state: MemberState) -> dict[str, object] | None:
+def _utilities(known: UtilityFields) -> dict[str, object] | None:
     """Return the running means of the proxies with their standard errors; none: not measured."""
-    if state.utility_weight == 0.0:
+    if known.utility_weight == 0.0:
         return None
     return {
-        "heads": [list(layer) for layer in state.head_utility],
-        "heads_se": [list(layer) for layer in state.head_utility_error],
-        "ffn": list(state.ffn_utility),
-        "ffn_se": list(state.ffn_utility_error),
-        "embedding": state.embedding_utility,
-        "embedding_se": state.embedding_utility_error,
+        "heads": [list(layer) for layer in known.head_utility],
+        "heads_se": [list(layer) for layer in known.head_utility_error],
+        "ffn": list(known.ffn_utility),
+        "ffn_se": list(known.ffn_utility_error),
+        "embedding": known.embedding_utility,
+        "embedding_se": known.embedding_utility_error,
     }

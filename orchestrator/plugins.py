@@ -103,20 +103,26 @@ def check_plugin(
     registry: Mapping[str, Plugin],
     *,
     kind: str,
+    own_code: bool,
     given: frozenset[str] = frozenset(),
 ) -> None:
     """Check a plug-in's name and parameters as far as that is possible without what is given.
+
+    A user's own is imported only if `own_code` says that its code may run.
 
     Args:
         name: Built-in name or import path.
         parameters: As written in the run file.
         registry: Built-in classes by name.
         kind: The key that names the plug-in in the run file, such as `policy`.
+        own_code: Whether code of the user's own may run (see `orchestrator.trust`).
         given: Arguments that the builder gives and the run file may not.
 
     Raises:
         LawsBroken: All mistakes; keys start at the section of the plug-in.
     """
+    if not own_code and ":" in name and name not in registry:
+        return
     found = plugin_class(name, registry, kind=kind)
     values = _checked(found, parameters, given, name=name)
     if not given:

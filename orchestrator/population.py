@@ -84,15 +84,29 @@ class Outcome:
         """Return the life as it was before the interval's evaluation; not of a failed one."""
         return replace(self.life, curve=self.life.curve[:-1])
 
-    def candidate(self) -> Candidate:
-        """Return what selection policies see."""
+    def candidate(self, *, at: int | None = None) -> Candidate:
+        """Return what selection policies see.
+
+        Args:
+            at: Tokens of whom it is compared with. One that has trained more is seen as it was
+                then, or last before. None: as it is now.
+        """
+        curve = self.life.curve
+        past = curve if at is None else tuple(point for point in curve if point.tokens <= at)
+        if past and len(past) < len(curve) and not self.failed:
+            fitness, losses, tokens = past[-1].fitness, past[-1].losses, past[-1].tokens
+        else:
+            past = curve
+            fitness = -math.inf if self.fitness is None else self.fitness.value
+            losses, tokens = self.report.losses, self.life.ledger.tokens
+        completed = self.key.generation + 1
         return Candidate(
             member=self.key.member,
-            fitness=-math.inf if self.fitness is None else self.fitness.value,
-            batch_losses=self.report.losses,
-            generation=self.key.generation + 1,  # intervals completed
-            tokens=self.life.ledger.tokens,
-            curve=tuple((point.tokens, point.fitness) for point in self.life.curve),
+            fitness=fitness,
+            batch_losses=losses,
+            generation=max(1, completed - (len(curve) - len(past))),
+            tokens=tokens,
+            curve=tuple((point.tokens, point.fitness) for point in past),
             failed=self.failed,
         )
 

@@ -19,8 +19,11 @@ from orchestrator.mistakes import gathered
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import RESOLVED, read_resolved
 from orchestrator.run_file import RunFile
+from orchestrator.run_loading import check_own_code
 from orchestrator.run_mistakes import user_errors
-from orchestrator.tasks import Train
+from orchestrator.storage.working_copy import origin_of, shown
+from orchestrator.tasks import answered
+from orchestrator.trust import require_trusted, search_reaches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,12 +50,32 @@ def run_to_show(directory: Path) -> RunConfig:
     return logged_run(read_log(directory / LOG_NAME)[0], directory)
 
 
-def run_to_resume(events: Sequence[Event], directory: Path) -> RunConfig:
+def run_to_resume(events: Sequence[Event], directory: Path, *, trust: bool = False) -> RunConfig:
     """Return the run of a search; where and with what it runs may have been edited since.
 
+    Args:
+        events: Of its log.
+        directory: Where the log lies.
+        trust: Use what log and run file name (code, files elsewhere, servers) whosever they are.
+
     Raises:
-        UserError: There is nothing to go on with, or what decides the search was edited too.
+        UserError: There is nothing to go on with, what decides the search was edited too, or the
+            search is not the user's own and reaches too far.
     """
+    run = _run_to_resume(events, directory)
+    require_trusted(lambda: search_reaches(run, directory), files=files_of(directory), trust=trust)
+    check_own_code(run, RunFile(name=f"{directory / LOG_NAME}:1", values={}, places={}))
+    return run
+
+
+def files_of(directory: Path) -> tuple[Path | str, ...]:
+    """Return what says what a search is: its log, and its run file if it is there, or its store."""
+    if origin_of(directory) is not None:
+        return (shown(directory),)
+    return tuple(path for path in (directory / LOG_NAME, directory / RESOLVED) if path.exists())
+
+
+def _run_to_resume(events: Sequence[Event], directory: Path) -> RunConfig:
     logged = logged_run(events, directory)
     path = directory / RESOLVED
     if not path.exists():
@@ -74,7 +97,7 @@ def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
     """Return the run that a log began with.
 
     Raises:
-        UserError: It never began, or needs a plug-in that cannot be imported here.
+        UserError: It never began, or says what no run says.
     """
     path = directory / LOG_NAME
     started = events[0] if events else None
@@ -92,7 +115,8 @@ def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
             found="an empty log" if started is None else type(started).__name__,
             remedy="Nothing was done yet: start the search again in a new directory.",
         )
-    values = {**started.run, **started.environment["run"]}
+    beside = started.environment.get("run")
+    values = {**started.run, **(beside if isinstance(beside, dict) else {})}
     try:
         return RunConfig.from_json(values)
     except ValidationError as error:
@@ -123,19 +147,9 @@ def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> Non
 
 def open_tasks(conductor: Conductor, events: Sequence[Event]) -> tuple[Task, ...]:
     """Begin again, meet the reports of the log again, and return the tasks that are open."""
-    tasks = {_name(task): task for task in conductor.begin()}
+    tasks = {task.name: task for task in conductor.begin()}
     for event in events:
         if isinstance(event, Reported | Assessed):
-            tasks.pop(_answered(event), None)
-            tasks |= {_name(task): task for task in conductor.receive(event)}
+            tasks.pop(answered(event), None)
+            tasks |= {task.name: task for task in conductor.receive(event)}
     return tuple(tasks.values())
-
-
-def _name(task: Task) -> tuple[str, int, int]:
-    kind = "train" if isinstance(task, Train) else task.role
-    return kind, task.key.member, task.key.generation
-
-
-def _answered(event: Reported | Assessed) -> tuple[str, int, int]:
-    kind = "train" if isinstance(event, Reported) else event.role
-    return kind, event.member, event.generation

@@ -1,22 +1,24 @@
 """The run file's values: what is searched, on which text, with what budget and by which rules.
 
 Unknown keys are errors and nothing is converted behind the user's back, except sizes (`8M`, `2GB`).
+Reading a run file runs none of the code that it names, unless `OWN_CODE` is the context.
 `load_run` (run_loading.py) reads a file into a `RunConfig`; `RunConfig.from_json` rebuilds one.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
+from orchestrator.credentials import places_with_credentials, where_they_belong
 from orchestrator.events import JSON  # noqa: TC001 - pydantic reads it at run time
 from orchestrator.horizon import ESTIMATORS
 from orchestrator.mistakes import LawsBroken, Mistake
@@ -33,6 +35,17 @@ from orchestrator.run_types import (  # pydantic reads them at run time
     read_workers,
 )
 from orchestrator.selection import POLICIES
+from orchestrator.storage.place import is_remote, local_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OWN_CODE = {"own_code": True}
+"""Context of a validation that checks plug-ins of the user's own too, by importing them."""
+
+
+def _may_run(info: ValidationInfo) -> bool:
+    return info.context is not None and bool(info.context.get("own_code"))
 
 
 class _Section(BaseModel):
@@ -176,8 +189,8 @@ class SelectionConfig(_Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _policy_exists(self) -> Self:
-        check_plugin(self.policy, self.parameters, POLICIES, kind="policy")
+    def _policy_exists(self, info: ValidationInfo) -> Self:
+        check_plugin(self.policy, self.parameters, POLICIES, kind="policy", own_code=_may_run(info))
         return self
 
 
@@ -197,9 +210,14 @@ class ProposerConfig(_Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _proposer_exists(self) -> Self:
+    def _proposer_exists(self, info: ValidationInfo) -> Self:
         check_plugin(
-            self.proposer, self.parameters, PROPOSERS, kind="proposer", given=PROPOSERS_ARE_GIVEN
+            self.proposer,
+            self.parameters,
+            PROPOSERS,
+            kind="proposer",
+            own_code=_may_run(info),
+            given=PROPOSERS_ARE_GIVEN,
         )
         return self
 
@@ -253,8 +271,10 @@ class FitnessConfig(_Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _estimator_exists(self) -> Self:
-        check_plugin(self.horizon, self.parameters, ESTIMATORS, kind="horizon")
+    def _estimator_exists(self, info: ValidationInfo) -> Self:
+        check_plugin(
+            self.horizon, self.parameters, ESTIMATORS, kind="horizon", own_code=_may_run(info)
+        )
         return self
 
 
@@ -273,20 +293,31 @@ class TrainingConfig(_Section):
     heldout_batches: Annotated[int, Field(ge=2)] = 32
     """Batches that the winner and the baseline are compared on at the end."""
     micro_batch_tokens: Annotated[Count, Field(ge=1)] | None = None
-    """Most tokens in one forward and backward pass; null: the whole batch."""
+    """Most tokens in one forward and backward pass of a process; null: the whole batch."""
+    activation_checkpointing: bool = False
+    """Keep only what each layer reads and compute the rest again in the backward pass: the same
+    losses with a third more computing and a fraction of the memory."""
 
 
 class ResourcesConfig(_Section):
     """Where the search runs."""
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
-    """Processes that host members."""
+    """Members that train at the same time, each in a process (or processes_per_member) of its
+    own; auto: as many as there is room and use for, also when nodes come and go."""
+    processes_per_member: Annotated[int, Field(ge=1)] = 1
+    """Processes that train one member together (FSDP2), its weights, gradients and optimizer state
+    split over them: for members larger than one GPU."""
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1
+    """Of each process."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0
+    """Of each process: several that train one member together have one each, or none."""
     address: str | None = None
     """A Ray cluster, such as `auto` or `10.0.0.5:6379`; null: one of this machine alone."""
     object_store: Annotated[Bytes, Field(ge=80_000_000)] = 256_000_000
     """Shared memory of a cluster that is started here."""
+    stall_seconds: Annotated[float, Field(ge=2)] | None = 60
+    """The tasks of a worker that is not heard of for so long go to others; null: never."""
 
 
 class CheckpointsConfig(_Section):
@@ -300,7 +331,9 @@ class MlflowConfig(_Section):
 
     enabled: bool = True
     tracking_uri: str | None = None
-    """Null: the file `mlflow.db` in the output directory."""
+    """Null: what $MLFLOW_TRACKING_URI says, else the file `mlflow.db` in the output directory (of
+    its working copy, if it is a URI). Credentials belong into the environment or
+    ~/.mlflow/credentials."""
     experiment: str | None = None
     """Null: `masga`."""
     register_model: Annotated[str, Field(pattern=r"^[^/:%\"']{1,200}$")] | None = None
@@ -315,6 +348,7 @@ class RunConfig(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Every random draw comes from it."""
     output: str = "runs"
+    """Directory of searches, or the URI of an object store: s3://bucket/runs, gs://bucket/runs."""
     """Directory of searches; unwritten: `runs` where the command runs."""
     corpus: CorpusConfig = CorpusConfig()
     space: SpaceConfig = SpaceConfig()
@@ -335,6 +369,23 @@ class RunConfig(_Section):
     baseline: bool = True
     """Train the default genome of the winner's size with the winner's tokens at the end."""
     mlflow: MlflowConfig = MlflowConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_credentials(cls, values: Any) -> Any:
+        """See to it first: what else is wrong is told with the value that is wrong."""
+        carried = [
+            Mistake(
+                key=key,
+                law="a run file, which is copied into logs and reports, holds no credentials",
+                found=f"{kind} in a URI",
+                remedy=where_they_belong(str(key[0])),
+            )
+            for key, kind in places_with_credentials(values)
+        ]
+        if carried:
+            raise LawsBroken(*carried)
+        return values
 
     @model_validator(mode="after")
     def _laws_between_keys(self) -> Self:
@@ -367,7 +418,7 @@ class RunConfig(_Section):
     def anchored(self, directory: Path) -> Self:
         """Return the same with the paths of sources and space taken from `directory`."""
         sources = tuple(
-            s if s.path is None else s.model_copy(update={"path": str(directory / s.path)})
+            s if s.path is None else s.model_copy(update={"path": _anchored(s.path, directory)})
             for s in self.corpus.sources
         )
         space, name = self.space, self.space.name
@@ -379,13 +430,13 @@ class RunConfig(_Section):
             "space": space,
         }
         if "output" in self.model_fields_set:
-            changes["output"] = str(directory / self.output)
+            changes["output"] = _anchored(self.output, directory)
         return self.model_copy(update=changes)
 
-    @property
-    def output_directory(self) -> Path:
-        """The directory of searches."""
-        return Path(self.output)
+
+def _anchored(name: str, directory: Path) -> str:
+    """Return a path as taken from `directory`; a URI is whole as it is."""
+    return name if is_remote(name) else str(directory / local_path(name))
 
 
 BESIDE = ("output", "resources", "checkpoints", "mlflow")

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 import yaml
 
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME
-from orchestrator.run_loading import load_run
+from orchestrator.event_log import LOG_NAME, is_being_written
+from orchestrator.run_loading import read_run
+from orchestrator.storage.claims import WRITERS
+from orchestrator.storage.place import is_remote, local_path
+from orchestrator.storage.store import Store
+from orchestrator.storage.working_copy import ORIGIN, copy_of, forget, make_copy, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +31,16 @@ CHECKPOINTS = "checkpoints"
 def claim_directory(run: RunConfig) -> Path:
     """Make `output/name`, or `output/name-2`, `-3`, ... if that has anything in it.
 
+    Returns:
+        The directory; where `output` is a URI, the working copy of what will be there. Nothing is
+        written there before the first event.
+
     Raises:
-        UserError: The output directory cannot be written.
+        UserError: The output directory cannot be written, or its store not read.
     """
-    output = run.output_directory
+    if is_remote(run.output):
+        return _claim_copy(run)
+    output = local_path(run.output)
     try:
         output.mkdir(parents=True, exist_ok=True)
         for number in count(1):
@@ -39,17 +49,52 @@ def claim_directory(run: RunConfig) -> Path:
                 directory.mkdir()
             except FileExistsError:
                 continue
-            values = {**run.deciding(), **run.beside(), "output": str(output.resolve())}
-            text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-            (directory / RESOLVED).write_text(text, encoding="utf-8")
+            _write_resolved(run, directory, output=str(output.resolve()))
             return directory
     except OSError as error:
         raise unwritable(output, error) from None
     raise AssertionError("count() does not end")
 
 
+def _claim_copy(run: RunConfig) -> Path:
+    output = Store.open(run.output, where="output")
+    for number in count(1):
+        store = output / (run.name if number == 1 else f"{run.name}-{number}")
+        begun = set(store.folders()) - {WRITERS}  # a writer that never began leaves that, empty
+        if begun or store.entries() or (store / WRITERS).entries():
+            continue
+        directory = copy_of(store)
+        log = directory / LOG_NAME
+        try:
+            if log.exists() and log.stat().st_size and not is_being_written(log):
+                forget(directory)  # its search was deleted in the store
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                directory.mkdir()
+            except FileExistsError:
+                continue  # of a search of this machine that has not stored its first event yet
+            make_copy(store)
+            _write_resolved(run, directory, output=str(output))
+        except OSError as error:
+            raise unwritable(directory, error) from None
+        return directory
+    raise AssertionError("count() does not end")
+
+
+def _write_resolved(run: RunConfig, directory: Path, *, output: str) -> None:
+    values = {**run.deciding(), **run.beside(), "output": output}
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    (directory / RESOLVED).write_text(text, encoding="utf-8")
+
+
 def release_directory(directory: Path) -> None:
     """Remove a claimed directory if its search never began, so that no empty ones pile up."""
+    if not directory.exists():
+        return
+    if (directory / ORIGIN).exists():
+        if not (directory / LOG_NAME).exists() or (directory / LOG_NAME).stat().st_size == 0:
+            forget(directory)
+        return
     held = {path.name: path for path in directory.iterdir()}
     log = held.pop(LOG_NAME, None)
     if held.keys() <= {RESOLVED} and (log is None or log.stat().st_size == 0):
@@ -67,7 +112,7 @@ def check_holds_search(directory: Path) -> None:
     """
     if not (directory / LOG_NAME).is_file():
         raise UserError(
-            where=str(directory),
+            where=shown(directory),
             law=f"a search that can be resumed has an event log, {LOG_NAME}",
             found="none" if directory.is_dir() else "no such directory",
             remedy="Check the path, or start the search with: masga search RUN.yaml.",
@@ -75,12 +120,12 @@ def check_holds_search(directory: Path) -> None:
 
 
 def read_resolved(directory: Path) -> RunConfig:
-    """Read the resolved run file of a search.
+    """Read the resolved run file of a search; nothing that it names is imported.
 
     Raises:
         UserError: It is missing or was altered.
     """
-    return load_run(directory / RESOLVED).config
+    return read_run(directory / RESOLVED).config
 
 
 def check_writable(directory: Path) -> None:

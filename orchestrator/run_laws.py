@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import UserError
 from orchestrator.mistakes import Mistake
+from orchestrator.storage.place import Place, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +22,26 @@ def broken_laws(run: RunConfig) -> tuple[Mistake, ...]:
         *_budget(run),
         *_schedule(run),
         *_training(run),
+        *_processes(run),
         *_freeze(run),
         *_game(run),
+        *_places(run),
     )
+
+
+def _places(run: RunConfig) -> Iterator[Mistake]:
+    """Check the URIs, before one that has credentials in it is kept anywhere."""
+    places: list[tuple[tuple[str | int, ...], str | None]] = [(("output",), run.output)]
+    places += [
+        (("corpus", "sources", at, "path"), source.path)
+        for at, source in enumerate(run.corpus.sources)
+    ]
+    for key, name in places:
+        if name is not None and is_remote(name):
+            try:
+                Place.parse(name, where="")
+            except UserError as error:
+                yield Mistake(key=key, law=error.law, found=error.found, remedy=error.remedy)
 
 
 def _corpus(run: RunConfig) -> Iterator[Mistake]:
@@ -148,6 +167,18 @@ def _training(run: RunConfig) -> Iterator[Mistake]:
             law="`training.device: cuda` needs a share of a GPU for each worker",
             found="gpus_per_worker: 0",
             remedy="Write, for example, gpus_per_worker: 1, or 0.5 for two workers a GPU.",
+        )
+
+
+def _processes(run: RunConfig) -> Iterator[Mistake]:
+    processes, gpus = run.resources.processes_per_member, run.resources.gpus_per_worker
+    if processes > 1 and gpus not in (0, 1):
+        yield Mistake(
+            key=("resources", "gpus_per_worker"),
+            law=f"each of the {processes} processes of a member has a GPU of its own, or all train "
+            "on CPUs",
+            found=f"gpus_per_worker: {gpus:g}",
+            remedy="Write gpus_per_worker: 1 or 0; it is counted for each process.",
         )
 
 

@@ -56,14 +56,18 @@ class Setting:
     """Versions and places, for the record."""
 
 
-def prepare(config: RunConfig) -> Setting:
+def prepare(config: RunConfig, *, text: tuple[Corpus, tuple[str, ...]] | None = None) -> Setting:
     """Resolve a run file: read its corpus, shape its space, draw its first genomes.
+
+    Args:
+        config: The run.
+        text: Its text and what stood in for what, opened already; none: to be read.
 
     Raises:
         UserError: The corpus, the space, a plug-in or this machine is not as the run file says.
     """
     _require_device(config)
-    corpus, notes = corpus_of(config)
+    corpus, notes = corpus_of(config) if text is None else text
     space = _space(config, corpus)
     schedule = _schedule(config, space)
     first: tuple[Genome, ...]
@@ -261,6 +265,7 @@ def trainer_settings(config: RunConfig, horizon_tokens: int) -> TrainerSettings:
         evaluation_batches=training.evaluation_batches,
         heldout_batches=training.heldout_batches,
         micro_batch_tokens=training.micro_batch_tokens,
+        activation_checkpointing=training.activation_checkpointing,
         game_evaluations=0 if game is None else game.evaluations,
         game_sequences=SMALLEST_GAME if game is None else game.sequences,
         game_margin=0.0 if game is None else game.margin,

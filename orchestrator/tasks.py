@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.events import Reported
 from orchestrator.randomness import generator
 
 if TYPE_CHECKING:
-    from orchestrator.events import Ledger, Ordered
+    from orchestrator.events import Assessed, Ledger, Ordered
     from search_spaces.genome import Genome
 
 
@@ -24,6 +25,10 @@ class StateKey:
     def __str__(self) -> str:
         """Name the checkpoint of this state."""
         return f"g{self.generation:05d}-m{self.member:05d}"
+
+
+TaskName = tuple[str, int, int]
+"""What tells the tasks of a search apart: (`train` or a role, member, generation)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,11 @@ class Train:
         return StateKey(self.member, self.generation)
 
     @property
+    def name(self) -> TaskName:
+        """What tells it from the search's other tasks."""
+        return "train", self.member, self.generation
+
+    @property
     def digest(self) -> str:
         """Names everything that decides the outcome; `before` does not."""
         parts = [
@@ -88,8 +98,19 @@ class Assess:
         """The state that is assessed."""
         return self.source
 
+    @property
+    def name(self) -> TaskName:
+        """What tells it from the search's other tasks."""
+        return self.role, self.source.member, self.source.generation
+
 
 Task = Train | Assess
+
+
+def answered(event: Reported | Assessed) -> TaskName:
+    """Return the name of the task that a report answers."""
+    kind = "train" if isinstance(event, Reported) else event.role
+    return kind, event.member, event.generation
 
 
 def task_seed(seed: int, order: Ordered) -> int:

@@ -57,6 +57,7 @@ class Verdict:
         self._awaited: set[str] = set()
         self._genome: Genome | None = None
         self._open: Train | None = None
+        self._training = False
         self.finished = False
 
     def needed_states(self) -> frozenset[StateKey]:
@@ -94,17 +95,22 @@ class Verdict:
         return tuple(tasks)
 
     def receive(self, report: Reported | Assessed) -> tuple[Task, ...]:
-        """Take one answer and return what follows."""
+        """Take one answer and return what follows.
+
+        An answer to a task that is not open (a worker came back from the dead) changes nothing.
+        """
         match report:
             case Assessed(role=role) if role in self._awaited and role not in self._assessed:
                 self._assessed[role] = report
-            case Reported() if (
-                self._open is not None and report.generation == self._open.generation
-            ):
+            case Reported() if self._awaits(report):
                 return self._continue(report)
             case _:
                 return ()
         return self._finish() if self._assessed.keys() >= self._awaited else ()
+
+    def _awaits(self, report: Reported) -> bool:
+        task = self._open if self._training else None
+        return task is not None and task.key == StateKey(report.member, report.generation)
 
     def _order(self, generation: int, ledger: Ledger) -> Train:
         assert self._genome is not None
@@ -133,11 +139,13 @@ class Verdict:
             seed=task_seed(rules.seed, order),
             before=None if self._open is None else replace(self._open, before=None),
         )
+        self._training = True
         return self._open
 
     def _continue(self, report: Reported) -> tuple[Task, ...]:
         assert self._winner is not None
         assert self._genome is not None
+        self._training = False
         self._journal.record([report])
         if report.failure is not None:
             self._awaited.discard("baseline")

@@ -3,6 +3,11 @@
 All members of a run read the same tokens and draw the same dropout masks at the same position
 (keyed by the run's seed), so that their losses are compared on common random numbers; a member's
 own seed draws its first weights.
+
+Several processes may train one member together (`Ranks`): its weights, gradients and optimizer
+state are split over them by rows, every batch by sequences. Each has a `Member`, and all call the
+same methods in the same order; all decide on the same numbers. What they come to is what one
+process does, up to the order of sums.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ import torch
 
 from search_spaces.gpt.cost import flops_per_token
 from trainers import attribution
+from trainers.distributed.alone import ALONE
 from trainers.evaluation import Evaluation, evaluate
 from trainers.host import settle_host
 from trainers.interval import Interval, Progress
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     from search_spaces.gpt.architecture import Architecture
     from search_spaces.gpt.protocol import Protocol
     from trainers.data import Corpus, EvaluationBatch, Split
+    from trainers.distributed.alone import Alone
+    from trainers.distributed.ranks import Ranks
     from trainers.measurement.best_reply import BestReply
     from trainers.payoff_sharing import Scales
     from trainers.settings import TrainerSettings
@@ -56,8 +64,10 @@ class Member:
         corpus: Corpus,
         settings: TrainerSettings,
         least_worth: tuple[tuple[str, int, int], ...] = (),
+        ranks: Alone | Ranks = ALONE,
     ) -> None:
         self._model = model
+        self._ranks = ranks
         self._rule = rule
         self._position = position
         self._utilities = utilities
@@ -67,7 +77,8 @@ class Member:
         self._parameters = list(model.parameters())
         self._scales = self._update_scales()
         self._least_worth = least_worth
-        self._loss = torch.compile(model.loss) if settings.compile else model.loss
+        compiled = settings.compile and ranks.size == 1  # split models are compiled by layers
+        self._loss = torch.compile(model.loss) if compiled else model.loss
         self._evaluation_batches: dict[
             tuple[Split, int, int, int | None], tuple[EvaluationBatch, ...]
         ] = {}
@@ -81,42 +92,61 @@ class Member:
         corpus: Corpus,
         settings: TrainerSettings,
         member_seed: int,
+        ranks: Alone | Ranks = ALONE,
     ) -> Self:
         """Make a member with weights drawn from its own seed."""
         _check_constants(architecture, corpus)
-        model = Transformer(architecture)
-        generator = torch.Generator().manual_seed(seed_for(member_seed, "weights"))
-        model.initialise(generator)
-        model.to(settings.device)
+        with ranks.building():
+            model = Transformer(architecture)
+        if ranks.rank == 0:
+            model.initialise(torch.Generator().manual_seed(seed_for(member_seed, "weights")))
+        model = ranks.place(model, device=settings.device, compiled=settings.compile)
         return cls(
             model=model,
-            rule=UpdateRule(dict(model.named_parameters()), protocol),
+            rule=UpdateRule(dict(model.named_parameters()), protocol, ranks=ranks),
             position=corpus.start(),
             utilities=attribution.no_utilities(architecture),
             protocol=protocol,
             corpus=corpus,
             settings=settings,
+            ranks=ranks,
         )
 
     @classmethod
-    def from_state(cls, state: MemberState, *, corpus: Corpus, settings: TrainerSettings) -> Self:
+    def from_state(
+        cls,
+        state: MemberState,
+        *,
+        corpus: Corpus,
+        settings: TrainerSettings,
+        ranks: Alone | Ranks = ALONE,
+    ) -> Self:
         """Continue a state; its tensors are copied.
+
+        Args:
+            state: on other ranks than 0 the shapes of its tensors are enough (`without_data`).
+            corpus: that it goes on with.
+            settings: the same on all ranks.
+            ranks: the processes that train it together, whatever number of them made the state.
 
         Raises:
             ValueError: a weight is missing, unknown or of a shape that the architecture has not.
         """
         _check_constants(state.architecture, corpus)
-        model = model_of(state).to(settings.device)
+        with ranks.building():
+            whole = model_of(state)
+        model = ranks.place(whole, device=settings.device, compiled=settings.compile)
         slots = without_prefix(state.tensors, "optimizer.")
         return cls(
             model=model,
-            rule=UpdateRule(dict(model.named_parameters()), state.protocol, slots),
+            rule=UpdateRule(dict(model.named_parameters()), state.protocol, slots, ranks=ranks),
             position=state.position,
             utilities=attribution.from_state(state),
             protocol=state.protocol,
             corpus=corpus,
             settings=settings,
             least_worth=state.least_worth,
+            ranks=ranks,
         )
 
     @property
@@ -139,18 +169,26 @@ class Member:
         """Optimizer slots (`<parameter>.<slot>`) that started at 0 when this member was made."""
         return self._rule.fresh_slots
 
+    @property
+    def utilities(self) -> attribution.UtilityFields:
+        """What is known of its components' utilities, as a state holds it."""
+        return attribution.to_fields(self._utilities, self._model.architecture)
+
     def state(self, *, copy: bool = False) -> MemberState:
-        """Return the state; its tensors are the live ones unless copied."""
-        tensors = {f"model.{n}": t for n, t in self._model.state_dict().items()}
+        """Return the state; its tensors are the live ones unless copied.
+
+        A member of several processes has it on rank 0 alone, gathered on the CPU; the other ranks
+        get its shapes, without data.
+        """
+        tensors = {f"model.{n}": self._ranks.whole(t) for n, t in self._model.state_dict().items()}
         tensors |= {f"optimizer.{n}": t for n, t in self._rule.slots().items()}
-        fields = attribution.to_fields(self._utilities, self._model.architecture)
         return MemberState(
             architecture=self._model.architecture,
             protocol=self._protocol,
             position=self._position,
             tensors={n: t.clone() for n, t in tensors.items()} if copy else tensors,
             least_worth=self._least_worth,
-            **asdict(fields),
+            **asdict(self.utilities),
         )
 
     def train(self, tokens: int, *, progress: Callable[[Progress], None] | None = None) -> Interval:
@@ -216,7 +254,9 @@ class Member:
         settle_host(self._settings.threads)
         self._model.eval()
         return evaluate(
-            self._model, self._batches(split, self._settings.evaluation_sequences, count)
+            self._model,
+            self._batches(split, self._settings.evaluation_sequences, count),
+            ranks=self._ranks,
         )
 
     def play(self, *, price: float) -> BestReply:
@@ -237,6 +277,7 @@ class Member:
             proxies=self._utilities.mean[:-1],
             margin=settings.game_margin,
             evaluations=settings.game_evaluations,
+            ranks=self._ranks,
         )
         self._least_worth = tuple((c.kind, c.layer, c.index) for c in reply.removed)
         return reply
@@ -252,6 +293,7 @@ class Member:
                 self._batches(
                     "selection", settings.evaluation_sequences, settings.domain_batches, source
                 ),
+                ranks=self._ranks,
             )
             for source in range(self._corpus.num_sources)
         )
@@ -301,39 +343,50 @@ class Member:
             self._utilities,
             self._model.architecture,
             exponent=self._protocol.payoff_sharing,
+            ranks=self._ranks,
         )
 
     def _accumulate(
         self, tokens_BT: Tensor, *, measure: bool
     ) -> tuple[float, attribution.Importance | None]:
         """Add the gradient of the mean loss of a batch; return the loss, and utilities if asked."""
-        settings = self._settings
+        settings, ranks = self._settings, self._ranks
         sequences, length = tokens_BT.shape[0], tokens_BT.shape[1] - 1
         limit = settings.micro_batch_tokens
-        at_once = sequences if limit is None else max(1, limit // length)
+        at_once = sequences if limit is None else max(1, limit // length) * ranks.size
         total = 0.0
         parts = []
         device = torch.device(settings.device)
         for part_BT in torch.split(tokens_BT, at_once):
-            part_BT = part_BT.to(device, non_blocking=True)  # noqa: PLW2901 (the same, elsewhere)
-            taps = Taps.zeros(self._model.architecture, len(part_BT), device) if measure else None
+            rows = ranks.rows(len(part_BT))
+            own_BT = part_BT[rows.slice].to(device, non_blocking=True)
+            taps = Taps.zeros(self._model.architecture, len(own_BT), device) if measure else None
             # Taps change the graph, so a measured step runs the model as it is written.
             loss_of = self._model.loss if measure else self._loss
-            with self._autocast():
+            with self._autocast(), ranks.as_written() if measure else contextlib.nullcontext():
                 loss_BT = loss_of(
-                    part_BT[:, :-1], part_BT[:, 1:], dropout=self._protocol.dropout, taps=taps
+                    own_BT[:, :-1],
+                    own_BT[:, 1:],
+                    dropout=self._protocol.dropout,
+                    rows=None if rows.whole else rows,
+                    taps=taps,
+                    recompute=settings.activation_checkpointing,
                 )
             loss = loss_BT.sum() / (sequences * length)
+            if rows.idle:  # it takes its part in what all ranks do together, and adds nothing
+                loss = loss * 0.0
             loss.backward()
             total += loss.item()
             if taps is not None:
-                parts.append(attribution.sequence_importance(taps, batch_sequences=sequences))
+                own = attribution.sequence_importance(taps, batch_sequences=sequences)
+                parts.append(ranks.joined(own, rows))
+        (total,) = ranks.totals([total])
         return total, attribution.joined(parts) if measure else None
 
     def _clip(self) -> float:
         """Scale the gradient down to the largest norm allowed; return its norm before."""
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients))
+        gradients = [self._ranks.local(p.grad) for p in self._parameters if p.grad is not None]
+        norm = self._ranks.norm(float(torch.nn.utils.get_total_norm(gradients)))
         if self._protocol.clip_norm < norm < math.inf:
             torch._foreach_mul_(gradients, self._protocol.clip_norm / norm)
         return norm

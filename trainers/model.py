@@ -18,16 +18,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from cuda_ext.ops import attribution_tap
 
 if TYPE_CHECKING:
     from search_spaces.gpt.architecture import Activation, Architecture
+    from trainers.distributed.rows import Rows
     from trainers.measurement.gates import Gate, Gates
 
 NORM_EPSILON = 1e-10
@@ -182,6 +185,7 @@ class Layer(nn.Module):
         x_BTC: Tensor,
         rotary: tuple[Tensor, Tensor] | None,
         dropout: float,
+        rows: Rows | None,
         *,
         head_tap: Tensor | None,
         ffn_tap: Tensor | None,
@@ -189,10 +193,11 @@ class Layer(nn.Module):
         ffn_gate: Gate | None,
     ) -> Tensor:
         """Add both branches to the stream."""
+        dropout = dropout if self.training else 0.0
         attended = self.attention(self.norm_attention(x_BTC), rotary, head_tap, head_gate)
-        x_BTC = x_BTC + F.dropout(attended, dropout, self.training)
+        x_BTC = x_BTC + dropped(attended, dropout, rows)
         changed = self.ffn(self.norm_ffn(x_BTC), ffn_tap, ffn_gate)
-        return x_BTC + F.dropout(changed, dropout, self.training)
+        return x_BTC + dropped(changed, dropout, rows)
 
 
 class Transformer(nn.Module):
@@ -218,10 +223,18 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(Layer(a, i, norm_epsilon) for i in range(a.num_layers))
         self.final_norm = make_norm(a, norm_epsilon)
         self.unembedding = None if a.tied_embeddings else Linear(a.d_model, a.vocab_size)
-        if a.position == "rotary":
-            cos_TD, sin_TD = rotary_table(a.context_length, a.head_dim, rotary_base)
-            self.register_buffer("rotary_cos", cos_TD, persistent=False)
-            self.register_buffer("rotary_sin", sin_TD, persistent=False)
+        self._rotary_base = rotary_base
+        self.tabulate()
+
+    def tabulate(self) -> None:
+        """Make the tables that no state holds, where the weights are."""
+        a = self.architecture
+        if a.position != "rotary":
+            return
+        table = rotary_table(a.context_length, a.head_dim, self._rotary_base)
+        device = self.embedding.weight.device
+        for name, values_TD in zip(("rotary_cos", "rotary_sin"), table, strict=True):
+            self.register_buffer(name, values_TD.to(device), persistent=False)
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
@@ -241,12 +254,22 @@ class Transformer(nn.Module):
         tokens_BT: Tensor,
         *,
         dropout: float = 0.0,
+        rows: Rows | None = None,
         taps: Taps | None = None,
         gates: Gates | None = None,
+        recompute: bool = False,
     ) -> Tensor:
         """Return logits (B, T, V).
 
-        `dropout` acts in training mode; `taps` fill in backward; `gates` turn components down.
+        Args:
+            tokens_BT: below the vocabulary's size.
+            dropout: acts in training mode.
+            rows: which rows of a batch these are: they get the masks that the whole batch would
+                give them. None: all.
+            taps: filled in backward.
+            gates: turn components down.
+            recompute: keep only what each layer reads; backward computes the rest again (Chen et
+                al. 2016, arXiv:1604.06174).
         """
         x_BTC = self.embed(tokens_BT)
         rotary = self.rotary(tokens_BT.shape[1])
@@ -257,10 +280,12 @@ class Transformer(nn.Module):
         for i, layer in enumerate(self.layers):
             head_tap, ffn_tap = (None, None) if taps is None else (taps.heads[i], taps.ffn[i])
             head_gate, ffn_gate = (None, None) if gates is None else (gates.heads[i], gates.ffn[i])
-            x_BTC = layer(
+            call = partial(checkpoint, layer, use_reentrant=False) if recompute else layer
+            x_BTC = call(
                 x_BTC,
                 rotary,
                 dropout,
+                rows,
                 head_tap=head_tap,
                 ffn_tap=ffn_tap,
                 head_gate=head_gate,
@@ -296,11 +321,24 @@ class Transformer(nn.Module):
         targets_BT: Tensor,
         *,
         dropout: float = 0.0,
+        rows: Rows | None = None,
         taps: Taps | None = None,
         gates: Gates | None = None,
+        recompute: bool = False,
     ) -> Tensor:
         """Return the loss of every token (B, T) in nats, in float32."""
-        return token_losses(self(tokens_BT, dropout=dropout, taps=taps, gates=gates), targets_BT)
+        logits_BTV = self(
+            tokens_BT, dropout=dropout, rows=rows, taps=taps, gates=gates, recompute=recompute
+        )
+        return token_losses(logits_BTV, targets_BT)
+
+
+def dropped(x_BTC: Tensor, dropout: float, rows: Rows | None) -> Tensor:
+    """Drop channels out; part of a batch draws the masks of the whole and takes its own."""
+    if dropout == 0.0 or rows is None or rows.whole:
+        return F.dropout(x_BTC, dropout, training=dropout > 0.0)
+    scale_BTC = F.dropout(x_BTC.new_ones(rows.total, *x_BTC.shape[1:]), dropout)
+    return x_BTC * scale_BTC[rows.slice]
 
 
 def token_losses(logits_BTV: Tensor, targets_BT: Tensor) -> Tensor:

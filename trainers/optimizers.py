@@ -18,16 +18,19 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import torch
 from lion_pytorch import Lion
 from torch import Tensor
 
+from trainers.distributed.alone import ALONE, Alone
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from search_spaces.gpt.protocol import OptimizerName, Protocol
+    from trainers.distributed.ranks import Ranks
 
 ADAMW_UPDATE_RMS = 0.2
 """Root mean square of an AdamW update in learning rates (arXiv:2502.16982, section 2.2)."""
@@ -87,6 +90,8 @@ class UpdateRule:
         slots: state of an earlier optimizer as `<parameter>.<slot>`; copied. What is missing or has
             another shape starts at 0 and is listed in `fresh_slots`; what this rule does not use is
             dropped.
+        ranks: the processes that the parameters are split over; each updates the rows it keeps.
+            Only Muon's update of a matrix is more than that of its elements.
     """
 
     def __init__(
@@ -94,17 +99,25 @@ class UpdateRule:
         parameters: Mapping[str, Tensor],
         protocol: Protocol,
         slots: Mapping[str, Tensor] | None = None,
+        *,
+        ranks: Alone | Ranks = ALONE,
     ) -> None:
         self._protocol = protocol
         self._parameters = dict(parameters)
+        self._ranks = ranks
+        self._own = {name: ranks.local(p) for name, p in self._parameters.items()}
         self._groups = _group(self._parameters, protocol)
         size = sum(p.numel() for p in self._parameters.values())
         by_rule: dict[Rule, list[tuple[_Group, list[Tensor]]]] = {}
         for group, names in self._groups.items():
-            tensors = [self._parameters[n] for n in names]
+            tensors = [self._own[n] for n in names]
             by_rule.setdefault(group.rule, []).append((group, tensors))
         self._optimizers = {
-            rule: _make_optimizer(rule, groups, protocol, learning_rate_scale(rule, size))
+            rule: (
+                self._split_muon(groups)
+                if rule == "muon" and not isinstance(ranks, Alone)
+                else _make_optimizer(rule, groups, protocol, learning_rate_scale(rule, size))
+            )
             for rule, groups in by_rule.items()
         }
         # torch's SGD knows coupled decay only, which would pass through its momentum.
@@ -117,6 +130,9 @@ class UpdateRule:
 
     def step(self, factor: float) -> None:
         """Update all parameters at `factor` times the peak learning rate."""
+        for name, parameter in self._parameters.items():
+            if (own := self._own[name]) is not parameter:
+                own.grad = None if parameter.grad is None else self._ranks.local(parameter.grad)
         rate = self._protocol.learning_rate * factor
         for multiplier, tensors in self._decayed_by_hand:
             shrink = 1.0 - rate * multiplier * self._protocol.weight_decay
@@ -128,9 +144,12 @@ class UpdateRule:
             optimizer.step()
 
     def slots(self) -> dict[str, Tensor]:
-        """Return the live state as `<parameter>.<slot>`."""
+        """Return the state as `<parameter>.<slot>`: the live one, or gathered on rank 0."""
         return {
-            f"{name}.{slot}": self._optimizers[group.rule].state[self._parameters[name]][slot]
+            f"{name}.{slot}": self._ranks.gathered(
+                self._optimizers[group.rule].state[self._own[name]][slot],
+                torch.Size() if slot == "step" else self._parameters[name].shape,
+            )
             for group, names in self._groups.items()
             for name in names
             for slot in SLOTS[group.rule]
@@ -156,23 +175,33 @@ class UpdateRule:
         for group, names in self._groups.items():
             state = self._optimizers[group.rule].state
             for name in names:
-                parameter = self._parameters[name]
-                sources = _find_slots(given, name, group.rule, parameter.shape)
+                own = self._own[name]
+                sources = _find_slots(given, name, group.rule, self._parameters[name].shape)
                 if sources is None:
                     fresh += [f"{name}.{slot}" for slot in SLOTS[group.rule]]
-                state[parameter] = {
+                state[own] = {
                     slot: (
-                        torch.zeros(
-                            () if slot == "step" else parameter.shape, device=parameter.device
-                        )
+                        torch.zeros(() if slot == "step" else own.shape, device=own.device)
                         if sources is None
-                        else sources[slot]
-                        .to(parameter.device, torch.float32)
+                        else self._ranks.spread(sources[slot], own.device)
+                        .to(torch.float32)
                         .clone(memory_format=torch.contiguous_format)
                     )
                     for slot in SLOTS[group.rule]
                 }
         return tuple(fresh)
+
+    def _split_muon(self, groups: list[tuple[_Group, list[Tensor]]]) -> torch.optim.Optimizer:
+        from trainers.distributed.muon import SplitMuon  # noqa: PLC0415 - torch.distributed
+
+        assert not isinstance(self._ranks, Alone)
+        return SplitMuon(
+            _torch_groups("muon", groups, self._protocol, 1.0),
+            shapes={id(own): self._parameters[name].shape for name, own in self._own.items()},
+            ranks=self._ranks,
+            momentum=self._protocol.beta1,
+            ns_steps=NEWTON_SCHULZ_STEPS,
+        )
 
 
 def _find_slots(
@@ -224,10 +253,10 @@ def learning_rate_scale(rule: Rule, size: int) -> float:
     assert_never(rule)
 
 
-def _make_optimizer(
+def _torch_groups(
     rule: Rule, groups: list[tuple[_Group, list[Tensor]]], protocol: Protocol, scale: float
-) -> torch.optim.Optimizer:
-    torch_groups = [
+) -> list[dict[str, Any]]:
+    return [
         {
             "params": tensors,
             "scale": scale * group.multiplier,
@@ -237,6 +266,12 @@ def _make_optimizer(
         }
         for group, tensors in groups
     ]
+
+
+def _make_optimizer(
+    rule: Rule, groups: list[tuple[_Group, list[Tensor]]], protocol: Protocol, scale: float
+) -> torch.optim.Optimizer:
+    torch_groups = _torch_groups(rule, groups, protocol, scale)
     betas = (protocol.beta1, protocol.beta2)
     match rule:
         case "adamw":

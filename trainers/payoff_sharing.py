@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from trainers.distributed.alone import ALONE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from search_spaces.gpt.architecture import Architecture
     from trainers.attribution import Utilities
+    from trainers.distributed.alone import Alone
+    from trainers.distributed.ranks import Ranks
     from trainers.optimizers import UpdateRule
 
 LEAST, MOST = 0.25, 4.0
@@ -60,6 +64,7 @@ def update_scales(
     architecture: Architecture,
     *,
     exponent: float,
+    ranks: Alone | Ranks = ALONE,
 ) -> Scales:
     """Return the factors of all updates that payoff sharing changes; none before a measurement.
 
@@ -68,6 +73,7 @@ def update_scales(
         utilities: Of its components.
         architecture: Of the model.
         exponent: kappa.
+        ranks: The processes that the parameters are split over.
     """
     if exponent == 0.0 or utilities.weight == 0.0:
         return ()
@@ -111,11 +117,16 @@ def update_scales(
             f"{prefix}norm_ffn.": _tensor(by_block[i : i + 1]),
         }
     return tuple(
-        (parameter, factor.to(parameter.device))
+        (ranks.local(parameter), _own_factor(factor, ranks).to(parameter.device))
         for name, parameter in parameters.items()
         for prefix, factor in factors.items()
         if name.startswith(prefix) and bool((factor != 1.0).any())
     )
+
+
+def _own_factor(factor: Tensor, ranks: Alone | Ranks) -> Tensor:
+    """Return the factors of the rows of a parameter that this process keeps."""
+    return factor if len(factor) == 1 else ranks.own_part(factor)
 
 
 def scaled_step(rule: UpdateRule, factor: float, scales: Scales) -> None:

@@ -26,6 +26,9 @@ class TrainerSettings:
     """Precision of matrix products; weights and optimizer state are float32 in both."""
     compile: bool = False
     """Compile the loss with `torch.compile`: pays on CUDA; on a CPU it costs minutes a shape."""
+    activation_checkpointing: bool = False
+    """Keep only what each layer reads and compute the rest again in the backward pass: the same
+    numbers for a third more computing and a fraction of the memory."""
     threads: int = 1
     """Threads of one CPU operator: part of the result, since sums split by thread."""
     utility_every: int = 8
@@ -37,7 +40,8 @@ class TrainerSettings:
     heldout_batches: int = 32
     """Batches of the held-out split that the last comparison is made on."""
     micro_batch_tokens: int | None = None
-    """Most tokens in one forward pass: larger batches accumulate gradients. None: no limit."""
+    """Most tokens in one forward pass of a process: larger batches accumulate gradients. None: no
+    limit."""
     game_evaluations: int = 0
     """Most coalitions that a member's best reply is sought with after an interval; 0: no game."""
     game_sequences: int = 8

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from torch import Tensor  # noqa: TC002 - the annotations are read at run time, too
 
-    from search_spaces.gpt.architecture import Architecture
-    from search_spaces.gpt.protocol import Protocol
+from search_spaces.gpt.architecture import Architecture  # noqa: TC001 - likewise
+from search_spaces.gpt.protocol import Protocol  # noqa: TC001 - likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +51,7 @@ class MemberState:
     least_worth: tuple[tuple[str, int, int], ...] = ()
     """Components (kind, layer, index) that the best reply to the last price did without, in this
     order: they are the first to go when a morph prunes. Empty: none, or no game was played."""
+
+    def without_data(self) -> MemberState:
+        """Return the same with the shapes of its tensors alone."""
+        return replace(self, tensors={n: t.to("meta") for n, t in self.tensors.items()})

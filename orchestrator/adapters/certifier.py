@@ -8,10 +8,11 @@ from orchestrator.adapters.environment import ray_cluster
 from orchestrator.adapters.hosting import Hosting, count_workers, host
 from orchestrator.certification.course import Certification
 from orchestrator.certification.plan import plan_from_json
-from orchestrator.event_log import LOG_NAME, EventLog
+from orchestrator.event_log import LOG_NAME
 from orchestrator.events import CertificationFinished
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
+from orchestrator.storage.logs import open_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ def run_certification(
     audience = Audience(observers)
     plan = plan_from_json(started.plan)
     try:
-        with EventLog(directory / LOG_NAME) as log:
+        with open_log(directory / LOG_NAME) as log:
             journal = Journal(log, audience.on_event)
             if log.events and isinstance(log.events[-1], CertificationFinished):
                 journal.record(log.events)
@@ -64,6 +65,7 @@ def run_certification(
                     workers=count_workers(resources, most=plan.members),
                     keep_generations=None,
                     one_by_one=True,  # a worker then goes on with the training that it holds
+                    spread=None,
                     again=again,
                 )
                 journal.record([started])

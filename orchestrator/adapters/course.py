@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import ray
 
 from orchestrator.events import Assessed, Reported, decode
-from orchestrator.tasks import Assess, StateKey
+from orchestrator.tasks import Assess, StateKey, answered
+from trainers.folder import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
     from orchestrator.conductor import Conductor
     from orchestrator.errors import UserError
-    from orchestrator.tasks import Task
+    from orchestrator.tasks import Task, TaskName
+    from trainers.folder import Folder
+
+_LOG = logging.getLogger("masga")
 
 
 class Course:
@@ -26,10 +31,13 @@ class Course:
     An error in a decision (a full disk, say) is kept for the driver, and the workers are let go:
     nothing can be raised through Tune's loop without losing its cause.
 
+    It knows which tasks are open: an answer to another one (of a worker that was taken for dead)
+    changes nothing, and a mailbox that was lost is given the open ones again.
+
     Args:
         conductor: What decides.
         mailbox: Handle of the mailbox actor.
-        checkpoints: Directory of the checkpoints.
+        checkpoints: Folder of the checkpoints.
         keep_generations: Generations of checkpoints to keep behind the newest; none: only what is
             needed.
     """
@@ -39,35 +47,62 @@ class Course:
         *,
         conductor: Conductor,
         mailbox: Any,
-        checkpoints: Path,
+        checkpoints: Path | Folder,
         keep_generations: int | None,
     ) -> None:
         self._conductor = conductor
         self._mailbox = mailbox
-        self._checkpoints = checkpoints
+        self._checkpoints = folder_of(checkpoints)
         self._keep = keep_generations
+        self._open: dict[TaskName, Task] = {}
+        self._birth: str | None = None
+        self._lock = threading.RLock()
         self.error: Exception | None = None
 
-    def deliver(self, reports: list[Any], error: UserError | None) -> None:
-        """Take the reports of one worker's step, or the error that ended it."""
-        if self.error is not None:
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do, or nothing can be done."""
+        return self.error is not None or self._conductor.finished
+
+    def deliver(
+        self, reports: list[Any], error: UserError | None, doing: tuple[TaskName, ...] = ()
+    ) -> None:
+        """Take the reports of one worker's step, or the error that ended it.
+
+        Args:
+            reports: Encoded.
+            error: What only the user can mend; none: nothing is amiss.
+            doing: The tasks that met the error.
+        """
+        with self._lock:
+            if self.error is not None:
+                return
+            if error is not None and doing and not self._open.keys() & set(doing):
+                _LOG.warning("What went wrong with a task that others have done: %s", error)
+                ray.get(self._mailbox.settle.remote(doing))
+                return
+            if error is not None:
+                self._end(error)
+                return
+            try:
+                for kind, lasting, beside in reports:
+                    report = decode(kind, lasting, beside)
+                    assert isinstance(report, Reported | Assessed)
+                    self._take(report)
+                if self._conductor.finished:
+                    if self._keep is None:
+                        self._prune(self._conductor.needed_states())
+                    ray.get(self._mailbox.close.remote())
+            except Exception as fault:  # noqa: BLE001 - raised again by the driver
+                self._end(fault)
+
+    def _take(self, report: Reported | Assessed) -> None:
+        """Take one answer, the first to an open task."""
+        if self._open.pop(answered(report), None) is None:
             return
-        if error is not None:
-            self._end(error)
-            return
-        try:
-            for kind, lasting, beside in reports:
-                report = decode(kind, lasting, beside)
-                assert isinstance(report, Reported | Assessed)
-                tasks = self._conductor.receive(report)
-                if tasks:
-                    self.post(tasks)
-            if self._conductor.finished:
-                if self._keep is None:
-                    self._prune(self._conductor.needed_states())
-                ray.get(self._mailbox.close.remote())
-        except Exception as fault:  # noqa: BLE001 - raised again by the driver
-            self._end(fault)
+        tasks = self._conductor.receive(report)
+        if tasks:
+            self.post(tasks)
 
     def _end(self, error: Exception) -> None:
         self.error = error
@@ -79,12 +114,32 @@ class Course:
 
     def post(self, tasks: Iterable[Task]) -> None:
         """Hand out the costliest tasks first, so that no worker starts a long one last."""
-        needed = self._conductor.needed_states()
+        with self._lock:
+            tasks = tuple(tasks)
+            self._open |= {task.name: task for task in tasks}
+            needed = self._conductor.needed_states()
+            self.meet(self._send(tasks, needed))
+            self._prune(needed)
+            if self._conductor.finished:
+                ray.get(self._mailbox.close.remote())
+
+    def meet(self, birth: str) -> None:
+        """Meet the mailbox; if it is not the one that knew the open tasks, tell it of them.
+
+        Args:
+            birth: Names its present life.
+        """
+        with self._lock:
+            if self._birth is not None and birth != self._birth:
+                _LOG.warning("The mailbox was lost and began again; open tasks are handed out anew")
+                birth = self._send(tuple(self._open.values()), self._conductor.needed_states())
+                if self.is_over:
+                    ray.get(self._mailbox.close.remote())
+            self._birth = birth
+
+    def _send(self, tasks: tuple[Task, ...], needed: frozenset[StateKey]) -> str:
         ordered = sorted(tasks, key=_cost, reverse=True)
-        ray.get(self._mailbox.post.remote(ordered, needed))
-        self._prune(needed)
-        if self._conductor.finished:
-            ray.get(self._mailbox.close.remote())
+        return str(ray.get(self._mailbox.post.remote(ordered, needed)))
 
     def _prune(self, needed: frozenset[StateKey]) -> None:
         """Delete checkpoints that no living member or open order needs, older ones than kept."""
@@ -92,10 +147,13 @@ class Course:
         if self._keep is not None:
             oldest = min((key.generation for key in needed), default=0) + 1 - self._keep
         names = {str(key) for key in needed}
-        for directory in self._checkpoints.iterdir():
-            generation = int(directory.name[1:6]) if directory.name[1:6].isdigit() else None
-            if generation is not None and generation < oldest and directory.name not in names:
-                shutil.rmtree(directory, ignore_errors=True)
+        self._checkpoints.drop(
+            *(
+                name
+                for name in self._checkpoints.folders()
+                if name[1:6].isdigit() and int(name[1:6]) < oldest and name not in names
+            )
+        )
 
 
 def _cost(task: Task) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,20 +11,23 @@ from typing import TYPE_CHECKING
 from orchestrator.adapters.environment import ray_cluster
 from orchestrator.adapters.hosting import Hosting, count_workers, host
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME, EventLog
+from orchestrator.event_log import LOG_NAME
 from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.resuming import has_finished, require_same_text, run_to_resume
-from orchestrator.run_corpus import corpus_json
+from orchestrator.run_corpus import corpus_json, corpus_of_search
 from orchestrator.run_directory import check_holds_search, check_writable
 from orchestrator.search import Search
 from orchestrator.setting import prepare
+from orchestrator.storage.logs import open_log
+from orchestrator.storage.working_copy import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orchestrator.event_log import EventLog
     from orchestrator.observers import Observer
     from orchestrator.run_config import RunConfig
 
@@ -51,17 +55,25 @@ def run_search(
         KeyboardInterrupt: Interrupted; the search can be resumed.
     """
     _claim(directory)
-    return _run(config, directory, observers)
+    return _run(config, directory, observers, trust=True)
 
 
-def resume_search(directory: Path, *, observers: Sequence[Observer] = ()) -> SearchOutcome:
+def resume_search(
+    directory: Path, *, observers: Sequence[Observer] = (), trust: bool = False
+) -> SearchOutcome:
     """Go on with a search from its log.
 
+    Args:
+        directory: The search's.
+        observers: Told of what happens.
+        trust: See `orchestrator.trust`.
+
     Raises:
-        UserError: There is no search here, it is damaged, or another process runs it.
+        UserError: There is no search here, it is damaged, another process runs it, or it is not
+            the user's own and reaches beyond its directory.
         KeyboardInterrupt: Interrupted again.
     """
-    return _run(None, directory, observers)
+    return _run(None, directory, observers, trust=trust)
 
 
 def _claim(directory: Path) -> None:
@@ -81,18 +93,20 @@ def _claim(directory: Path) -> None:
         )
 
 
-def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer]) -> SearchOutcome:
+def _run(
+    config: RunConfig | None, directory: Path, observers: Sequence[Observer], *, trust: bool
+) -> SearchOutcome:
     if config is None:
         check_holds_search(directory)
     audience = Audience(observers)
     try:
-        with EventLog(directory / LOG_NAME) as log:
+        with open_log(directory / LOG_NAME) as log:
             if has_finished(log.events):
                 for number, event in enumerate(log.events):
                     audience.on_event(event, number, replayed=True)
                 return SearchOutcome(directory=directory, finished=True, departures=0)
             if config is None:
-                config = run_to_resume(log.events, directory)
+                config = run_to_resume(log.events, directory, trust=trust)
             return _go_on(config, directory, log, audience)
     finally:
         audience.close()
@@ -100,7 +114,10 @@ def _run(config: RunConfig | None, directory: Path, observers: Sequence[Observer
 
 def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience) -> SearchOutcome:
     """Begin the search, or go on where its log ends; the log begins once nothing is amiss."""
-    setting = prepare(config)
+    text = None
+    if log.events and isinstance(log.events[0], SearchStarted):
+        text = corpus_of_search(config, directory, log.events[0].corpus)
+    setting = prepare(config, text=text)
     for note in setting.notes:
         _LOG.warning("%s", note)
     started = SearchStarted(
@@ -125,7 +142,8 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
             workers=count_workers(resources, most=config.population.members),
             keep_generations=config.checkpoints.keep_generations,
             one_by_one=config.population.mode == "asynchronous",
-            again=f"masga resume {directory}",
+            spread=1 if config.population.mode == "asynchronous" else None,
+            again=f"masga resume {shlex.quote(shown(directory))}",
         )
         journal.record([started])
         search = Search(setting.rules, journal)

@@ -11,14 +11,13 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orchestrator.adapters.exposure import is_open, on_loopback, warn_if_open
 from orchestrator.errors import Clause, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAILBOX_OPTIONS: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 1000}
 
 SCRATCH = "masga-ray-"
 """Prefix of the directories of clusters that we start: then the driver's process number."""
@@ -60,14 +59,18 @@ def ray_cluster(
         if address is not None:
             _knock(address)
             try:
-                with _our_sigterm():
+                with (
+                    _our_sigterm(),
+                    on_loopback() if _is_private(address) else contextlib.nullcontext(),
+                ):
                     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, ImportError, RuntimeError, ValueError) as error:
                 raise _no_answer(address, str(error).splitlines()[0]) from error
+            warn_if_open(address if "://" in address else ray.get_runtime_context().gcs_address)
         else:
             directory = _scratch()
             try:
-                with _our_sigterm():
+                with _our_sigterm(), on_loopback():
                     ray.init(
                         address="local",
                         num_cpus=num_cpus,
@@ -130,6 +133,24 @@ def _knock(address: str) -> None:
         raise _no_answer(address, error.strerror or str(error)) from error
 
 
+def _is_private(address: str) -> bool:
+    """Return whether a cluster listens on loopback alone, where Ray would not look for it.
+
+    Ray takes a loopback address for this machine's own one, by which others reach it.
+    """
+    host, _, port = address.rpartition(":")
+    if address == "auto" or is_open(address) or "://" in address or not port.isdigit():
+        return False
+    import ray  # noqa: PLC0415 - slow
+
+    own: str = ray.util.get_node_ip_address()
+    try:
+        with socket.create_connection((own, int(port)), timeout=5):
+            return False
+    except OSError:
+        return own != host
+
+
 def _no_start(error: Exception) -> UserError:
     return UserError(
         where="Ray on this machine",
@@ -145,5 +166,7 @@ def _no_answer(address: str, found: str) -> UserError:
         where=f"resources.address = {address}",
         law="a Ray cluster answers at this address",
         found=found,
-        remedy="Start one ('ray start --head'), correct the address, or leave it out to run here.",
+        remedy="Start one ('ray start --head'), correct the address, or leave it out to run here."
+        " Where one does answer, it may ask for another token than ~/.ray/auth_token, or for none"
+        " (RAY_AUTH_MODE=disabled).",
     )

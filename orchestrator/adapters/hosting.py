@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
-from orchestrator.run_directory import CHECKPOINTS
+from orchestrator.storage.working_copy import checkpoints_in, corpora_of
+from trainers.data import store_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orchestrator.adapters.course import Course
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from orchestrator.run_config import ResourcesConfig
     from orchestrator.setting import Setting
 
-PROGRESS_SECONDS = 0.5
+FAILURES = 20
+"""A worker that dies so often without having got anything done is not started again."""
+MOST_WORKERS = 1000
+"""Trials that wait for room on a growing cluster, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,30 +42,43 @@ class Hosting:
     """Generations of checkpoints behind the newest; none: only what is needed."""
     one_by_one: bool
     """Workers report each task at once, instead of when none is waiting any more."""
+    spread: int | None
+    """Generations by which members may be ahead of others that wait for a worker; none: any."""
     again: str
     """The command that goes on after a failure."""
 
 
 def count_workers(resources: ResourcesConfig, *, most: int) -> int:
-    """Return how many workers the cluster has room for, up to as many as there is use for.
+    """Return how many workers may be at work at once, up to as many as there is use for.
+
+    A cluster of our own has the room that it has. One that exists may grow and shrink: there every
+    worker that there is use for waits for room, and its autoscaler, if it has one, sees them wait.
+
+    A worker is as many processes as train one member.
 
     Raises:
-        UserError: There is no room for one.
+        UserError: A cluster of our own has no room for one.
     """
     import ray  # noqa: PLC0415 - slow, and only a cluster needs it
 
+    wanted = resources.workers
+    if resources.address is not None:
+        return min(most, MOST_WORKERS if wanted == "auto" else int(wanted))
     available = ray.cluster_resources()
     room = int(available.get("CPU", 1) / resources.cpus_per_worker)
     if resources.gpus_per_worker:
         room = min(room, int(available.get("GPU", 0) / resources.gpus_per_worker))
+    processes = resources.processes_per_member
+    room //= processes
     if room < 1:
+        split = "" if processes == 1 else f" of {processes} processes"
         raise UserError(
             where="resources",
-            law="the cluster has room for one worker",
+            law=f"the cluster has room for one worker{split}",
             found=f"{available.get('CPU', 0):g} CPUs and {available.get('GPU', 0):g} GPUs",
-            remedy="Ask for less with cpus_per_worker and gpus_per_worker.",
+            remedy="Ask for less with cpus_per_worker and gpus_per_worker"
+            + ("." if processes == 1 else ", which are of one process, or processes_per_member."),
         )
-    wanted = resources.workers
     return min(most, room if wanted == "auto" else int(wanted))
 
 
@@ -80,22 +96,35 @@ def host(
     Raises:
         UserError: What only the user can mend.
     """
+    import ray  # noqa: PLC0415 - slow
+
+    from orchestrator.adapters.attendance import Attendance  # noqa: PLC0415
     from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
     from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
 
-    checkpoints = hosting.directory / CHECKPOINTS
-    checkpoints.mkdir(exist_ok=True)
-    mailbox = start_mailbox()
+    corpora = corpora_of(hosting.directory)
+    if corpora is not None:
+        store_corpus(hosting.setting.corpus, corpora)
+    mailbox = start_mailbox(hosting.resources.stall_seconds, hosting.spread)
     course = Course(
         conductor=conductor,
         mailbox=mailbox,
-        checkpoints=checkpoints,
+        checkpoints=checkpoints_in(hosting.directory),
         keep_generations=hosting.keep_generations,
     )
     course.post(open_tasks(conductor, events))
     if not conductor.finished:
-        with _telling_progress(mailbox, audience):
-            _tune(hosting, course=course, mailbox=mailbox)
+        attendance = Attendance(
+            mailbox=mailbox, course=course, audience=audience, resources=hosting.resources
+        )
+
+        def release(worker: int) -> None:
+            with contextlib.suppress(ray.exceptions.RayError):
+                attendance.look_at_nodes()  # first: did it die with its node?
+            course.release(worker)
+
+        with attendance.watching():
+            _tune(hosting, course=course, mailbox=mailbox, release=release)
     if course.error is not None:
         raise course.error
     if not conductor.finished:
@@ -105,22 +134,30 @@ def host(
         )
 
 
-def _tune(hosting: Hosting, *, course: Course, mailbox: Any) -> None:
+def _tune(
+    hosting: Hosting, *, course: Course, mailbox: Any, release: Callable[[int], None]
+) -> None:
     """Let Ray Tune host the workers until the mailbox is closed."""
     from ray import tune  # noqa: PLC0415
 
-    from orchestrator.adapters.scheduler import Generations  # noqa: PLC0415
+    from orchestrator.adapters.scheduler import Generations, WhenOver  # noqa: PLC0415
     from orchestrator.adapters.worker import Worker, WorkerSetup  # noqa: PLC0415
 
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
-        checkpoints=(hosting.directory / CHECKPOINTS).resolve(),
+        corpora=corpora_of(hosting.directory),
+        checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,
+        stall_seconds=hosting.resources.stall_seconds,
+        processes=hosting.resources.processes_per_member,
+        cpus=hosting.resources.cpus_per_worker,
+        gpus=hosting.resources.gpus_per_worker,
     )
+    of_one = {"CPU": setup.cpus, "GPU": setup.gpus}
     trainable = tune.with_resources(
         tune.with_parameters(Worker, mailbox=mailbox, setup=setup),
-        {"CPU": hosting.resources.cpus_per_worker, "GPU": hosting.resources.gpus_per_worker},
+        tune.PlacementGroupFactory([of_one] * setup.processes) if setup.processes > 1 else of_one,
     )
     storage = hosting.directory / "tune"
     shutil.rmtree(storage, ignore_errors=True)  # of the run that is resumed: the log has it all
@@ -128,38 +165,16 @@ def _tune(hosting: Hosting, *, course: Course, mailbox: Any) -> None:
         trainable,
         param_space={"worker": tune.grid_search(list(range(hosting.workers)))},
         tune_config=tune.TuneConfig(
-            scheduler=Generations(deliver=course.deliver, release=course.release),
+            scheduler=Generations(deliver=course.deliver, release=release),
             max_concurrent_trials=hosting.workers,
         ),
         run_config=tune.RunConfig(
             name="workers",
+            stop=WhenOver(lambda: course.is_over),
             storage_path=str(storage.resolve()),
-            failure_config=tune.FailureConfig(max_failures=20),
+            failure_config=tune.FailureConfig(max_failures=FAILURES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # ours are enough
             verbose=0,
         ),
     )
     tuner.fit()
-
-
-@contextlib.contextmanager
-def _telling_progress(mailbox: Any, audience: Audience) -> Iterator[None]:
-    """Ask the mailbox how far the members are, a few times a second, and tell the audience."""
-    import ray  # noqa: PLC0415
-
-    done = threading.Event()
-
-    def ask() -> None:
-        while not done.wait(PROGRESS_SECONDS):
-            try:
-                audience.on_progress(ray.get(mailbox.progress.remote(), timeout=5))
-            except ray.exceptions.RayError:
-                continue
-
-    thread = threading.Thread(target=ask, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

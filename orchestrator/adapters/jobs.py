@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.adapters.exposure import warn_if_open
 from orchestrator.errors import Clause, UserError
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Jobs:
         """
         job = f"masga-{search}-{uuid.uuid4().hex[:8]}"
         until = time.monotonic() + PATIENCE_SECONDS
+        warn_if_open(self._client.get_address())
         while True:
             try:
                 self._client.submit_job(

@@ -1,33 +1,34 @@
 """The mailbox: one small Ray actor through which tasks and states find their workers.
 
 Tasks are pulled, not assigned: a worker that is free takes the next one, those first whose state it
-already holds. So work moves to whoever is fast, and a worker that dies gives its tasks back.
+already holds. So work moves to whoever is fast, and a worker that dies or falls silent gives its
+tasks back (`orchestrator/leases.py`).
+
+The mailbox may die, too: Ray starts it again, empty. Its `birth` then is another one; the driver
+sees that and posts all open tasks again, workers tell what they hold. States that were offered
+before are forgotten: checkpoints serve.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from orchestrator.adapters.environment import MAILBOX_OPTIONS
+from orchestrator.adapters.nodes import this_node
+from orchestrator.leases import Leases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.leases import Lease, WorkerLife
     from orchestrator.observers import LiveProgress
-    from orchestrator.tasks import StateKey, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """A task in a worker's hands."""
-
-    task: Task
-    lost: int
-    """Workers that died with this task in their hands."""
+    from orchestrator.tasks import StateKey, Task, TaskName
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,73 +36,105 @@ class Closed:
     """There will be no more tasks."""
 
 
-class Mailbox:
-    """Tasks, leases, offered states and progress; every method is quick and runs in one loop."""
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """There are no more tasks on this node, which is about to be taken away."""
 
-    def __init__(self) -> None:
-        self._waiting: list[Lease] = []
-        self._leased: dict[int, list[Lease]] = {}
-        self._incarnation: dict[int, str] = {}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxStatus:
+    """What the driver asks for, a few times a second."""
+
+    birth: str
+    """Names the life of the mailbox: another one has forgotten everything."""
+    progress: tuple[LiveProgress, ...]
+    workers: int
+    """Workers that are heard of."""
+    silent: frozenset[int]
+    """Workers whose tasks were given to others."""
+
+
+class Mailbox:
+    """Tasks, leases, offered states and progress; every method is quick and runs in one loop.
+
+    Any call may be made twice (Ray repeats those that a dying mailbox did not answer): the second
+    changes nothing.
+
+    Args:
+        stall_seconds: A worker that is not heard of for so long loses its tasks; none: never.
+        spread: Generations by which members may be ahead of those that wait; none: any.
+    """
+
+    def __init__(self, stall_seconds: float | None = None, spread: int | None = None) -> None:
+        self._birth = uuid.uuid4().hex
+        self._leases = Leases(stall_seconds, spread=spread)
         self._states: dict[StateKey, list[Any]] = {}
         self._progress: dict[int, LiveProgress] = {}
         self._closed = False
         self._changed = asyncio.Condition()
 
-    async def post(self, tasks: Sequence[Task], needed: frozenset[StateKey]) -> None:
-        """Add tasks; forget offered states that nobody may ask for any more."""
+    async def post(self, tasks: Sequence[Task], needed: frozenset[StateKey]) -> str:
+        """Add tasks; forget offered states that nobody may ask for any more.
+
+        Returns:
+            The birth of the mailbox that has them now.
+        """
         async with self._changed:
-            self._waiting += [Lease(task=task, lost=0) for task in tasks]
+            self._leases.post(tasks)
             for key in [key for key in self._states if key not in needed]:
                 del self._states[key]
             self._changed.notify_all()
+        return self._birth
 
-    async def begin(self, worker: int, incarnation: str) -> None:
-        """Note that a worker's earlier tasks are answered, or lost if it is born anew."""
-        leases = self._leased.pop(worker, [])
-        reborn = self._incarnation.get(worker, incarnation) != incarnation
-        self._incarnation[worker] = incarnation
-        if reborn:
-            await self._give_back(leases)
+    async def begin(self, life: WorkerLife, told: Sequence[TaskName]) -> None:
+        """Meet a worker whose last step's answers, `told`, were taken."""
+        async with self._changed:
+            self._leases.begin(life, told, now=time.monotonic())
+            self._changed.notify_all()
+
+    async def beat(self, life: WorkerLife, holding: Sequence[Lease]) -> None:
+        """Hear that a worker lives, and what it holds."""
+        self._leases.hear(life, holding, now=time.monotonic())
 
     async def release(self, worker: int) -> None:
-        """Give the tasks of a worker that will not come back to the others."""
-        await self._give_back(self._leased.pop(worker, []))
-
-    async def _give_back(self, leases: list[Lease]) -> None:
-        """Let others do them. Only the last was in hand: those before it were done, not told."""
+        """Give the tasks of a worker that died to the others."""
         async with self._changed:
-            for lease in leases[:-1]:
-                self._waiting.append(lease)
-            for lease in leases[-1:]:
-                self._waiting.append(Lease(task=lease.task, lost=lease.lost + 1))
+            self._leases.release(worker)
+            self._changed.notify_all()
+
+    async def settle(self, names: Sequence[TaskName]) -> None:
+        """Forget tasks that are answered."""
+        self._leases.settle(names)
+
+    async def attend(self, living: frozenset[str], draining: frozenset[str]) -> None:
+        """Learn which nodes live, and which of them are about to be taken away."""
+        async with self._changed:
+            self._leases.attend(living=living, draining=draining)
             self._changed.notify_all()
 
     async def lease(
-        self, worker: int, incarnation: str, resident: Sequence[StateKey], *, wait: bool
-    ) -> Lease | Closed | None:
+        self, life: WorkerLife, resident: Sequence[StateKey], *, wait: bool
+    ) -> Lease | Closed | Leaving | None:
         """Hand out the next task, waiting for one if asked to.
 
-        A worker may die while it waits here, and its next life come before the task does: what it
-        waited for is not handed to the dead.
+        A worker may die or fall silent while it waits here, and its next life come before the task
+        does: what it waited for is not handed to the dead. None: begin anew.
         """
         async with self._changed:
-            while wait and not self._waiting and not self._closed:
+            while True:
+                if self._closed:
+                    return Closed()
+                if self._leases.must_leave(life):
+                    return Leaving()
+                lease = self._leases.take(life, resident)
+                if lease is not None or not wait or not self._leases.may_work(life):
+                    return lease
                 await self._changed.wait()
-            if self._closed:
-                return Closed()
-            if not self._waiting or self._incarnation.get(worker) != incarnation:
-                return None
-            at_home = set(resident)
-            chosen = next((x for x in self._waiting if x.task.source in at_home), self._waiting[0])
-            self._waiting.remove(chosen)
-            self._leased.setdefault(worker, []).append(chosen)
-            return chosen
 
     async def close(self) -> None:
         """Let every worker end, whatever is still waiting."""
         async with self._changed:
             self._closed = True
-            self._waiting.clear()
             self._changed.notify_all()
 
     async def offer(self, key: StateKey, reference: list[Any]) -> None:
@@ -116,11 +149,27 @@ class Mailbox:
         """Note how far a worker is."""
         self._progress[progress.member] = progress
 
-    async def progress(self) -> tuple[LiveProgress, ...]:
-        """Return how far each member is."""
-        return tuple(self._progress.values())
+    async def status(self) -> MailboxStatus:
+        """Return how far each member is and who is there, having looked for silent workers."""
+        if self._leases.check(time.monotonic()):
+            async with self._changed:
+                self._changed.notify_all()
+        return MailboxStatus(
+            birth=self._birth,
+            progress=tuple(self._progress.values()),
+            workers=self._leases.workers,
+            silent=self._leases.silent,
+        )
 
 
-def start_mailbox() -> Any:
-    """Start the actor; it needs no CPU of its own."""
-    return ray.remote(Mailbox).options(**MAILBOX_OPTIONS).remote()
+def start_mailbox(stall_seconds: float | None, spread: int | None) -> Any:
+    """Start the actor beside the driver: no other node's end is its own; it needs no CPU."""
+    beside = NodeAffinitySchedulingStrategy(node_id=this_node(), soft=False)
+    actor = ray.remote(Mailbox).options(
+        num_cpus=0,
+        max_concurrency=1000,
+        max_restarts=-1,
+        max_task_retries=-1,
+        scheduling_strategy=beside,
+    )
+    return actor.remote(stall_seconds, spread)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.stopper import NoopStopper, Stopper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,20 +13,22 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
     from orchestrator.errors import UserError
+    from orchestrator.tasks import TaskName
 
 
 class Generations(FIFOScheduler):  # type: ignore[misc]
     """A trial scheduler that decides nothing: decisions go to workers as tasks, not as trials.
 
     Args:
-        deliver: Takes the raw reports of one worker's step, and the error that ended it.
-        release: Takes the number of a worker that will not come back.
+        deliver: Takes the raw reports of one worker's step, the error that ended it, and the names
+            of the tasks that it was at.
+        release: Takes the number of a worker that died; Tune may start it again.
     """
 
     def __init__(
         self,
         *,
-        deliver: Callable[[list[Any], UserError | None], None],
+        deliver: Callable[[list[Any], UserError | None, tuple[TaskName, ...]], None],
         release: Callable[[int], None],
     ) -> None:
         super().__init__()
@@ -33,16 +36,46 @@ class Generations(FIFOScheduler):  # type: ignore[misc]
         self._release = release
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Deliver the reports; the worker then asks the mailbox for more."""
-        del tune_controller, trial
-        self._deliver(result.pop("reports"), result.pop("error", None))
+        """Deliver the reports; the worker then asks the mailbox for more.
+
+        A worker that gets something done has not failed so far: nodes that come and go must not
+        use up the failures that Tune bears with.
+        """
+        del tune_controller
+        if result["reports"]:
+            trial.run_metadata.num_failures = 0
+        self._deliver(result.pop("reports"), result.pop("error", None), result.pop("doing", ()))
         return str(TrialScheduler.STOP if result["done"] else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker that died more often than it may gives its tasks to the others."""
+        """A worker that died gives its tasks to the others at once, wherever it begins again."""
         del tune_controller
         self._release(trial.config["worker"])
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep nothing when Tune pickles its scheduler: the state of a search is its log."""
         return FIFOScheduler, ()
+
+
+class WhenOver(Stopper):  # type: ignore[misc]
+    """Ends the trials as soon as the work is done, also those that never found room.
+
+    Args:
+        is_over: Whether nothing is left to do.
+    """
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        self._is_over = is_over
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No single trial ends by itself."""
+        del trial_id, result
+        return False
+
+    def stop_all(self) -> bool:
+        """Return whether the work is done."""
+        return self._is_over()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep nothing when Tune pickles it, as with its scheduler."""
+        return NoopStopper, ()

@@ -11,10 +11,12 @@ from orchestrator.analysis.subject import BATCH_SEQUENCES, DEFAULT_SEQUENCES, Pe
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchStarted
-from orchestrator.resuming import logged_run
-from orchestrator.run_corpus import corpus_of
+from orchestrator.resuming import files_of, logged_run
+from orchestrator.run_corpus import corpus_of_search
+from orchestrator.storage.working_copy import checkpoints_in
 from orchestrator.story.telling import is_baseline, leaderboard, told
 from orchestrator.tasks import StateKey
+from orchestrator.trust import require_trusted, text_reaches
 from search_spaces.genome import genome_from_json
 from search_spaces.gpt.cost import forward_flops_per_token
 from trainers import attribution
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from trainers.model import Transformer
     from trainers.state import MemberState
 
-CHECKPOINTS = "checkpoints"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -44,6 +44,8 @@ class Wanted:
     nats_per_gflop: float | None = None
     """The price; None: what the population pays."""
     device: str = "cpu"
+    trust: bool = False
+    """Read text elsewhere that the log names, whosever it is."""
 
 
 def subject_of_search(directory: Path, wanted: Wanted) -> Subject:
@@ -58,9 +60,12 @@ def subject_of_search(directory: Path, wanted: Wanted) -> Subject:
     story = told(tuple(events))
     key = _chosen(story, directory, wanted.member)
     state = _state(directory, key)
-    corpus, notes = corpus_of(config)
+    require_trusted(
+        lambda: text_reaches(config, directory), files=files_of(directory), trust=wanted.trust
+    )
     started = events[0]
     assert isinstance(started, SearchStarted)
+    corpus, notes = corpus_of_search(config, directory, started.corpus)
     if started.corpus["digest"] != corpus.digest:
         raise UserError(
             where=f"{directory}: corpus",
@@ -120,9 +125,8 @@ def _chosen(story: Story, directory: Path, member: int | None) -> StateKey:
 
 
 def _state(directory: Path, key: StateKey) -> MemberState:
-    path = directory / CHECKPOINTS / str(key)
     try:
-        return read_checkpoint(path)[0]
+        return read_checkpoint(checkpoints_in(directory) / str(key))[0]
     except CheckpointDamaged as error:
         raise UserError(
             where=str(error.file),
@@ -181,9 +185,9 @@ def _peers(story: Story, directory: Path, device: str) -> tuple[Peer, ...]:
         return Peer(member=key.member, load=load)
 
     keys = [StateKey(*point) for _, point in sorted(story.judged.items())]
+    kept = checkpoints_in(directory).folders()
     return tuple(
         reader(key)
         for key in keys
-        if story.reports[key.member, key.generation].failure is None
-        and (directory / CHECKPOINTS / str(key)).is_dir()
+        if story.reports[key.member, key.generation].failure is None and str(key) in kept
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.commands.trusting import add_trust
+from orchestrator.console.printable import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -22,15 +25,14 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument(
         "directory",
-        type=Path,
         metavar="DIR",
-        help="directory of a search, or of a Hugging Face checkpoint of Llama type (with --text)",
+        help="directory or URI of a search, or a Hugging Face checkpoint of Llama type (--text)",
     )
     parser.add_argument("--member", type=int, metavar="M", help="of the search; else its winner")
     parser.add_argument("--text", type=Path, metavar="FILE", help="UTF-8 text for a checkpoint")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="for page and tables; else DIR/analysis"
+        "--output", metavar="DIR", help="for page and tables, or a URI; else DIR/analysis"
     )
     parser.add_argument(
         "--evaluations",
@@ -54,6 +56,7 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of a CPU (default: %(default)s)")
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,33 +73,35 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.analysis.telling import summary  # noqa: PLC0415
     from orchestrator.analysis.writing import write_analysis  # noqa: PLC0415
     from orchestrator.run_directory import check_writable  # noqa: PLC0415
+    from orchestrator.storage.outputs import made_at  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
     from trainers.host import settle_host  # noqa: PLC0415
 
     check_choices(arguments)
-    output: Path = arguments.output or arguments.directory / "analysis"
-    subject = _subject(arguments)
-    check_writable(output)
+    directory = arrive(arguments.directory)
+    subject = _subject(arguments, directory)
     settle_host(arguments.threads)
     effort = Effort(
         evaluations=arguments.evaluations, ablation=arguments.ablation, level=arguments.level
     )
-    with Bars() as bars, no_measurement(subject.name):
-        found = analyse(subject, effort, watching=bars)
-    pages = write_analysis(found, output)
+    with made_at(arguments.output, otherwise=directory / "analysis", force=True) as made:
+        check_writable(made.path)
+        with Bars() as bars, no_measurement(subject.name):
+            found = analyse(subject, effort, watching=bars)
+        pages = write_analysis(found, made.path)
     if arguments.json:
         print(json.dumps(to_json(found), indent=1, allow_nan=False))
     else:
-        print(summary(found))
-    print(f"masga: written: {', '.join(map(str, pages))}", file=sys.stderr)
+        print(printable(summary(found)))
+    print(f"masga: written: {', '.join(made.shown(page) for page in pages)}", file=sys.stderr)
     return 0
 
 
-def _subject(arguments: argparse.Namespace) -> Subject:
+def _subject(arguments: argparse.Namespace, directory: Path) -> Subject:
     from orchestrator.analysis.checks import check_fits  # noqa: PLC0415
     from orchestrator.analysis.search_subject import Wanted, subject_of_search  # noqa: PLC0415
     from orchestrator.event_log import LOG_NAME  # noqa: PLC0415
 
-    directory: Path = arguments.directory
     is_checkpoint = not (directory / LOG_NAME).exists() and (directory / "config.json").exists()
     check_fits(arguments, is_checkpoint=is_checkpoint)
     if is_checkpoint:
@@ -116,5 +121,6 @@ def _subject(arguments: argparse.Namespace) -> Subject:
             sequences=arguments.sequences,
             nats_per_gflop=arguments.price,
             device=arguments.device,
+            trust=arguments.trust,
         ),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from orchestrator.commands.trusting import add_trust
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -33,7 +35,7 @@ def add(commands: Subparsers) -> None:
         "schedule, the default genome of its size, and the best of the first generation. The same "
         "command goes on where it was stopped, and shows a certificate that is finished.",
     )
-    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the search")
+    parser.add_argument("directory", metavar="DIR", help="directory or URI of the search")
     parser.add_argument(
         "--seeds",
         type=int,
@@ -47,37 +49,40 @@ def add(commands: Subparsers) -> None:
         help="train only a share of the winner's tokens (0.25, 25%%) or so many (50k)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="instead of the run file's")
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Certify."""
     # pydantic, torch and rich: not for --help
-    from rich.console import Console  # noqa: PLC0415
-
     from orchestrator.certification.directory import place_of  # noqa: PLC0415
     from orchestrator.certification.tally import tallied  # noqa: PLC0415
+    from orchestrator.console.plain import PlainConsole  # noqa: PLC0415
     from orchestrator.export.subject import find_subject  # noqa: PLC0415
     from orchestrator.resuming import run_to_resume  # noqa: PLC0415
+    from orchestrator.run_corpus import corpus_of_search  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
     from orchestrator.setting import prepare  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive, shown  # noqa: PLC0415
 
-    directory: Path = arguments.directory
     _check(arguments)
+    directory = arrive(arguments.directory)
     check_holds_search(directory)
     subject = find_subject(directory)
     assert subject.story.started is not None
-    config = run_to_resume([subject.story.started], directory)
-    setting = prepare(config)
+    config = run_to_resume([subject.story.started], directory, trust=arguments.trust)
+    text = corpus_of_search(config, directory, subject.story.started.corpus)
+    setting = prepare(config, text=text)
     plan, started = _commission(arguments, subject, setting)
     place, events = place_of(directory, started)
-    console = Console()
+    console: Console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = PlainConsole(width=_PLAIN_WIDTH)
     if subject.story.finished is None:
         print(f"masga: this search has not finished: {subject} is what there is", file=sys.stderr)
     if not tallied(events).finished:
-        console.print(f"certification in {place}", highlight=False, soft_wrap=True)
+        console.print(f"certification in {shown(place)}", highlight=False, soft_wrap=True)
         resources = config.resources
         if arguments.workers is not None:
             resources = resources.model_copy(update={"workers": arguments.workers})
@@ -180,7 +185,8 @@ def _tell_cost(console: Console, plan: Plan, subject: Subject, resources: Resour
     if resources.workers != "auto":
         workers = resources.workers
     elif resources.address is None and not resources.gpus_per_worker:
-        workers = max(1, int((os.cpu_count() or 1) / resources.cpus_per_worker))
+        of_one = resources.cpus_per_worker * resources.processes_per_member
+        workers = max(1, int((os.cpu_count() or 1) / of_one))
     most = None if workers is None else min(workers, plan.members)
     console.print(
         told_cost(estimate(plan, subject.story), plan, workers=most),
@@ -234,9 +240,12 @@ def _show(console: Console, place: Path) -> int:
     from orchestrator.certification.record import write_certificate  # noqa: PLC0415
     from orchestrator.console.certificate import told_certificate  # noqa: PLC0415
     from orchestrator.console.summary import as_text  # noqa: PLC0415
+    from orchestrator.storage.working_copy import publish  # noqa: PLC0415
 
     certificate = _certificate(place)
-    told = told_certificate(certificate, write_certificate(certificate, place))
+    path = write_certificate(certificate, place)
+    publish(path)
+    told = told_certificate(certificate, path)
     if console.is_terminal:
         console.print(told, highlight=False)
     else:

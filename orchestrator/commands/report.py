@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.console.printable import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("report", help="write what a search found as one HTML page")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the search")
+    parser.add_argument("directory", metavar="DIR", help="directory or URI of the search")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="where to write it (default: DIR/report.html)"
+        "--output", metavar="FILE", help="where to write it (default: DIR/report.html)"
     )
     parser.add_argument(
         "--watch",
@@ -42,8 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
         subject_of,
         write_report,
     )
+    from orchestrator.storage.outputs import made_at  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
 
-    directory: Path = arguments.directory
+    directory = arrive(arguments.directory)
     if arguments.watch:
         from orchestrator.report.serving import serve  # noqa: PLC0415
 
@@ -52,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             commands=command_names(),
             host=arguments.host or "127.0.0.1",
             port=arguments.port or 0,
-            output=arguments.output,
+            output=None if arguments.output is None else Path(arguments.output),
         )
         return 0
     if arguments.port is not None or arguments.host is not None:
@@ -62,12 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
             found="no --watch",
             remedy="Add --watch, or leave them out.",
         )
-    target: Path = arguments.output or directory / REPORT_NAME
     subject = subject_of(directory, commands=command_names())
-    write_report(subject, target)
+    with made_at(arguments.output, otherwise=directory / REPORT_NAME, force=True) as made:
+        write_report(subject, made.path)
     if subject.damage is not None:
-        print(f"masga: {subject.damage} The report tells what is whole before it.")
+        print(f"masga: {printable(subject.damage)} The report tells what is whole before it.")
     elif subject.state != "finished":
         print(f"masga: this search is {subject.state}; the report tells how it stands")
-    print(f"report: {target}")
+    print(f"report: {made}")
     return 0

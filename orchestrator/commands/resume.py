@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from orchestrator.commands.trusting import add_trust
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("resume", help="go on with a search that was stopped")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the search")
+    parser.add_argument("directory", metavar="DIR", help="directory or URI of the search")
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -23,17 +25,23 @@ def run(arguments: argparse.Namespace) -> int:
     # pydantic and rich: not for --help
     from orchestrator.commands.watching import watch  # noqa: PLC0415
     from orchestrator.event_log import LOG_NAME, read_log  # noqa: PLC0415
-    from orchestrator.resuming import has_finished, run_to_show  # noqa: PLC0415
+    from orchestrator.resuming import files_of, has_finished, run_to_show  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
+    from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
+    from orchestrator.trust import require_trusted, search_reaches  # noqa: PLC0415
 
-    directory: Path = arguments.directory
+    directory = arrive(arguments.directory)
     check_holds_search(directory)
     if has_finished(read_log(directory / LOG_NAME)[0]):
         print("masga: this search has finished; nothing is left to do")
+    config = run_to_show(directory)
+    require_trusted(
+        lambda: search_reaches(config, directory), files=files_of(directory), trust=arguments.trust
+    )
     from orchestrator.adapters.driver import resume_search  # noqa: PLC0415 - ray and torch: seconds
 
     return watch(
-        lambda observers: resume_search(directory, observers=observers),
+        lambda observers: resume_search(directory, observers=observers, trust=arguments.trust),
         directory=directory,
-        config=run_to_show(directory),
+        config=config,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.overriding import add_overrides
+from orchestrator.commands.trusting import add_trust
 
 if TYPE_CHECKING:
     import argparse
@@ -17,8 +18,11 @@ def add(commands: Subparsers) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("search", help="run the search of a run file")
     parser.add_argument("run_file", type=Path, metavar="RUN.yaml")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="directory of searches")
+    parser.add_argument(
+        "--output", metavar="DIR", help="directory of searches, or a URI such as s3://bucket/runs"
+    )
     add_overrides(parser)
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -35,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         overrides=arguments.overrides,
         seed=arguments.seed,
         output=arguments.output,
+        trust=arguments.trust,
     )
     from orchestrator.adapters.driver import run_search  # noqa: PLC0415 - ray and torch: seconds
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.commands.jobs import add_address
 from orchestrator.commands.overriding import add_overrides
+from orchestrator.commands.trusting import add_trust
 from orchestrator.submission.entrypoint import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ def add(commands: Subparsers) -> None:
         "--output",
         default=DEFAULT_OUTPUT,
         metavar="DIR",
-        help="directory of searches on the cluster, the same on all of its nodes "
-        "(default: %(default)s)",
+        help="directory of searches on the cluster, the same on all of its nodes, or a URI such as "
+        "s3://bucket/runs (default: %(default)s)",
     )
     parser.add_argument("--follow", action="store_true", help="show what it prints until it ends")
     parser.add_argument(
-        "--resume", metavar="DIR", help="go on with a search in this directory of the cluster"
+        "--resume", metavar="DIR", help="go on with a search in this directory (or at this URI)"
     )
     parser.add_argument(
         "--corpus-on-cluster",
@@ -42,6 +43,7 @@ def add(commands: Subparsers) -> None:
         help="the paths of sources are the cluster's: send no text",
     )
     add_overrides(parser)
+    add_trust(parser)
     parser.set_defaults(run=run)
 
 
@@ -55,14 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.submission.entrypoint import resume_command, search_command  # noqa: PLC0415
     from orchestrator.submission.packing import pack  # noqa: PLC0415
 
-    loaded = load_run(arguments.run_file, overrides=arguments.overrides, seed=arguments.seed)
+    loaded = load_run(
+        arguments.run_file,
+        overrides=arguments.overrides,
+        seed=arguments.seed,
+        trust=arguments.trust,
+    )
     jobs = Jobs(arguments.address)
     output, resume = arguments.output, arguments.resume
 
     def command(job: str) -> str:
         if resume is None:
             return search_command(output=output, job=job)
-        return resume_command(output=output, job=job, directory=resume)
+        return resume_command(output=output, job=job, directory=resume, trust=arguments.trust)
 
     with tempfile.TemporaryDirectory(prefix="masga-pack-") as directory:
         pack(loaded.config, Path(directory), with_corpus=not arguments.corpus_on_cluster)

@@ -6,19 +6,20 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable
+from orchestrator.console.plain import PlainConsole
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, as_text, summary
+from orchestrator.credentials import without_secrets
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
 from orchestrator.report.making import REPORT_NAME, subject_of, write_report
 from orchestrator.run_directory import RESOLVED
+from orchestrator.storage.working_copy import publish, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,14 +39,16 @@ def watch(
     Raises:
         UserError: As the search does; nothing done is lost.
     """
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = PlainConsole(width=_PLAIN_WIDTH)
     display = LiveTable(console) if console.is_terminal else PlainLines(console)
     record = MlflowRecord(config.mlflow, directory=directory) if config.mlflow.enabled else None
     audience = Audience([display] if record is None else [display, record])
-    console.print(f"search in {directory}", highlight=False, soft_wrap=True)
-    again = f"masga resume {shlex.quote(str(directory))}"
+    console.print(f"search in {shown(directory)}", highlight=False, soft_wrap=True)
+    again = f"masga resume {shlex.quote(shown(directory))}"
+    if record is not None:
+        record.knock()
     try:
         search((audience,))
     except KeyboardInterrupt:
@@ -91,10 +94,12 @@ def _leave_report(directory: Path) -> None:
     try:
         subject = subject_of(directory, commands=command_names())
         write_report(subject, directory / REPORT_NAME)
+        publish(directory / REPORT_NAME)
     except Exception as error:  # noqa: BLE001 - the result of the search does not hang on a page
-        again = f"masga report {shlex.quote(str(directory))}"
+        again = f"masga report {shlex.quote(shown(directory))}"
         print(
-            f"masga: the report could not be made ({type(error).__name__}: {error}). "
+            f"masga: the report could not be made ({type(error).__name__}: "
+            f"{without_secrets(str(error))}). "
             f"The search has ended well; try again: {again}",
             file=sys.stderr,
         )
@@ -108,7 +113,7 @@ def _places(directory: Path, record: MlflowRecord | None) -> Places:
     ]
     run = shlex.quote(str(directory / RESOLVED))
     commands = [
-        ("the winner in transformers", f"masga export {shlex.quote(str(directory))} --format hf"),
+        ("the winner in transformers", f"masga export {shlex.quote(shown(directory))} --format hf"),
         ("again with another seed", f"masga search {run} --seed 2"),
     ]
     if record is not None:

@@ -10,7 +10,9 @@ from orchestrator.comparing.logged_space import logged_genes
 from orchestrator.comparing.settings import read_settings
 from orchestrator.comparing.subject import Subject, check_comparable
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
+from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
+from orchestrator.storage.place import is_remote
+from orchestrator.storage.working_copy import has_writer, searches_in, shown
 from orchestrator.story.telling import told
 
 if TYPE_CHECKING:
@@ -64,6 +66,11 @@ def open_searches(names: Sequence[str], *, fetch: Fetch) -> Opened:
 
 
 def _resolved(name: str, fetch: Fetch) -> list[_Found]:
+    if is_remote(name):
+        found = searches_in(name)
+        return [
+            _Found(name=each.name, log=each / LOG_NAME, of_group=len(found) > 1) for each in found
+        ]
     directory = Path(name)
     if (directory / LOG_NAME).is_file():
         alone = _Found(name=directory.resolve().name, log=directory / LOG_NAME, of_group=False)
@@ -112,14 +119,14 @@ def _open(name: str, log: Path) -> Subject:
     except DamagedLogError as error:
         events, damage = error.whole, str(error)
     story = told(events)
-    started = check_comparable(story, source=str(log.parent), damage=damage)
+    started = check_comparable(story, source=shown(log.parent), damage=damage)
     return Subject(
         name=name,
-        source=str(log.parent),
+        source=shown(log.parent),
         story=story,
         started=started,
         settings=read_settings(started, where=str(log)),
         genes=logged_genes(started.space, where=str(log)),
-        is_running=story.finished is None and is_being_written(log),
+        is_running=story.finished is None and has_writer(log),
         damage=damage,
     )

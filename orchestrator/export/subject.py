@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
 from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
-from orchestrator.resuming import logged_run
-from orchestrator.run_directory import CHECKPOINTS
+from orchestrator.resuming import files_of, logged_run
+from orchestrator.storage.working_copy import checkpoints_in, shown
 from orchestrator.story.telling import leaderboard, told
 from orchestrator.tasks import StateKey
+from orchestrator.trust import require_trusted, text_reaches
 from search_spaces.genome import genome_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orchestrator.events import Ordered, Reported
     from orchestrator.run_config import RunConfig
     from orchestrator.story.telling import Point, Story
+    from orchestrator.trust import Reach
     from search_spaces.genome import Genome
     from trainers.data import Corpus
+    from trainers.folder import Folder
     from trainers.state import MemberState
 
 
@@ -38,6 +42,8 @@ class Subject:
     genome: Genome
     damage: str | None = None
     """What is wrong with the log; the story is what is whole before it."""
+    trust: bool = False
+    """Whether files elsewhere may be read that the log names, whosever it is."""
 
     @property
     def point(self) -> Point:
@@ -89,13 +95,15 @@ class Subject:
         """Open the text that it was trained on; made again from its sources if need be.
 
         Raises:
-            UserError: It cannot be made, or would be another one.
+            UserError: It cannot be made, or would be another one; or the search is not the user's
+                own and its text lies elsewhere.
         """
-        from orchestrator.run_corpus import corpus_of  # noqa: PLC0415 - torch
+        from orchestrator.run_corpus import corpus_of_search  # noqa: PLC0415 - torch
 
         assert self.story.started is not None
+        self.require_trusted(lambda: text_reaches(self.run, self.directory))
         logged = self.story.started.corpus["digest"]
-        corpus, _ = corpus_of(self.run)
+        corpus, _ = corpus_of_search(self.run, self.directory, self.story.started.corpus)
         if corpus.digest != logged:
             raise UserError(
                 where=f"{self.directory / LOG_NAME}: corpus",
@@ -105,13 +113,25 @@ class Subject:
             )
         return corpus
 
+    def require_trusted(self, asked: Callable[[], Sequence[Reach]]) -> None:
+        """Check that what a use of it reaches for is the user's own wish.
+
+        Raises:
+            UserError: The search is not the user's own, and no `--trust` was said.
+        """
+        require_trusted(asked, files=files_of(self.directory), trust=self.trust)
+
     def __str__(self) -> str:
         """Name it for people."""
         return f"member {self.member} after generation {self.generation}"
 
 
 def find_subject(
-    directory: Path, *, member: int | None = None, generation: int | None = None
+    directory: Path,
+    *,
+    member: int | None = None,
+    generation: int | None = None,
+    trust: bool = False,
 ) -> Subject:
     """Find what to export: the winner unless a member is named; before the end, the best so far.
 
@@ -119,6 +139,7 @@ def find_subject(
         directory: Of a search that runs, was stopped or has finished.
         member: Whose newest whole interval; the number after the last is the baseline's.
         generation: After this one instead of the newest.
+        trust: Read files elsewhere that the log names, whosever it is.
 
     Raises:
         UserError: No such search or member, or none has finished an interval.
@@ -139,7 +160,7 @@ def find_subject(
         asked = "" if member is None else f" of member {member}"
         asked += "" if generation is None else f" after generation {generation}"
         raise UserError(
-            where=str(directory),
+            where=shown(directory),
             law=f"a state{asked} to export comes from an interval that ended well",
             found=f"members {', '.join(map(str, members))}" if members else "none so far",
             remedy="Choose one of these with --member."
@@ -155,6 +176,7 @@ def find_subject(
         generation=point[1],
         genome=genome,
         damage=damage,
+        trust=trust,
     )
 
 
@@ -174,9 +196,8 @@ def _point(
     return mine[-1] if mine else None
 
 
-def _checkpoint(directory: Path, point: Point) -> Path:
-
-    return directory / CHECKPOINTS / str(StateKey(*point))
+def _checkpoint(directory: Path, point: Point) -> Folder:
+    return checkpoints_in(directory) / str(StateKey(*point))
 
 
 def _others(subject: Subject) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.numerals import count
 from orchestrator.story.lineage import explained
+from orchestrator.trust import code_reaches, text_reaches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,14 @@ _LONGEST_NAME = 64
 
 
 def write(subject: Subject, target: Path) -> None:
-    """Write the run file."""
+    """Write the run file.
+
+    Raises:
+        UserError: The search is not the user's own, and the run file, which then would be, would
+            name code or text elsewhere.
+    """
+    run, home = subject.run, subject.directory
+    subject.require_trusted(lambda: (*code_reaches(run), *text_reaches(run, home)))
     target.write_text(run_file(subject), encoding="utf-8")
 
 
@@ -102,6 +110,7 @@ def _keys(subject: Subject, led: tuple[Passage, ...]) -> tuple[dict[str, JSON], 
         "baseline": False,
         "resources": {
             "workers": 1,
+            "processes_per_member": resources.processes_per_member,
             "cpus_per_worker": resources.cpus_per_worker,
             "gpus_per_worker": resources.gpus_per_worker,
         },

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.errors import UserError
+from orchestrator.errors import Clause, UserError
 from orchestrator.laws.table import Table
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def _read_csv(path: Path) -> Table:
 
 def _read_json_lines(path: Path) -> Table:
     records = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, 5000 digits
                 raise UserError(
                     where=f"{path}, line {number}", law="every line is one JSON object",
                     found=str(error), remedy="Correct that line.",
@@ -122,10 +122,11 @@ def _read_parquet(path: Path) -> Table:
 
     try:
         table = pyarrow.parquet.read_table(path)
-    except ArrowException as error:
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    except (ArrowException, OSError, ValueError, KeyError) as error:  # all that Arrow raises
         raise UserError(
-            where=str(path), law="the file is Parquet", found=str(error),
-            remedy="Check how it was written.",
+            where=str(path), law="the file is Parquet with columns of different names",
+            found=Clause(f"Arrow says: {error}"), remedy="Check how it was written.",
         ) from error  # fmt: skip
     if table.num_rows == 0:
         raise UserError(
@@ -134,7 +135,7 @@ def _read_parquet(path: Path) -> Table:
         )  # fmt: skip
     return Table(
         source=str(path),
-        columns={name: _typed(table.column(name).to_pylist()) for name in table.column_names},
+        columns={name: _typed(cells) for name, cells in columns.items()},
         rows=np.arange(1, table.num_rows + 1, dtype=np.int64),
     )
 

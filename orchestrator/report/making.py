@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.certification.directory import certificates
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
+from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
 from orchestrator.report.search_report import search_report
 from orchestrator.report.subject import State, Subject
 from orchestrator.run_directory import check_holds_search, unwritable
+from orchestrator.storage.working_copy import has_writer
 from orchestrator.story.telling import told
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def subject_of(directory: Path, *, commands: frozenset[str]) -> Subject:
             found="an empty log" if damage is None else f"a log whose start is damaged ({damage})",
             remedy="Wait until the search has begun, or start it with: masga search RUN.yaml.",
         )
-    state: State = "running" if is_being_written(path) else "stopped"
+    state: State = "running" if has_writer(path) else "stopped"
     certificate, certificate_damage = _certificate(directory)
     return Subject(
         story=story,

@@ -15,6 +15,7 @@ from orchestrator.event_log import LOG_NAME
 from orchestrator.report.making import subject_of, write_text
 from orchestrator.report.page import with_script
 from orchestrator.report.search_report import search_report
+from orchestrator.storage.working_copy import refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,7 @@ class Editions:
         return Edition(text=text.encode(), version=version, log_bytes=length)
 
     def _length(self) -> int:
+        refresh(self._directory)
         path = self._directory / LOG_NAME
         return path.stat().st_size if path.exists() else 0
 

@@ -8,6 +8,7 @@ the logarithm of tokens. In a synchronous population this is the plain differenc
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +36,11 @@ def advantage(one: Candidate, other: Candidate) -> float:
     return 0.0 if np.isnan(then) else then - other.fitness
 
 
-_LADDER = Ladder()
-"""Remembers the last population; what it answers does not depend on it."""
+@lru_cache(maxsize=16)
+def _ladder(furthest: int) -> Ladder:
+    """Return what remembers populations of so many tokens at most; that changes no answer."""
+    del furthest
+    return Ladder()
 
 
 def ranking(
@@ -48,4 +52,5 @@ def ranking(
     them (a draw counts half), which is the order of fitness when all tokens are equal. Members
     beaten equally often come in the order of their number.
     """
-    return _LADDER.order(candidates)
+    furthest = max((candidate.tokens for candidate in candidates), default=0)
+    return _ladder(furthest).order(candidates)

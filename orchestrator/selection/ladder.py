@@ -172,7 +172,8 @@ def _by_fitness(candidate: Candidate) -> tuple[bool, float, int]:
 
 def _wins(leads: NDArray[np.float64]) -> NDArray[np.float64]:  # (n,)
     """Return what each other's count of defeats has of this one: 1 a defeat, 1/2 a draw."""
-    return np.asarray((leads > 0) + 0.5 * (leads == 0))
+    won: NDArray[np.float64] = (leads > 0) + 0.5 * (leads == 0)
+    return won
 
 
 def _defeats(leads: NDArray[np.float64]) -> float:

@@ -4,7 +4,7 @@ from statistics import median
 
 import pytest
 
-from orchestrator.census import Census, gain
+from orchestrator.census import MOST_VIEWS, Census, gain
 from orchestrator.event_log import LOG_NAME
 from orchestrator.population import Outcome
 from orchestrator.search import Search
@@ -23,11 +23,14 @@ def test_it_knows_what_counting_everybody_would_give(
         enter(self, record)
         outcomes = [r.outcome for r in self.records]
         living = [o for o in outcomes if o is not None and not o.failed]
-        gains = [gain(outcome) for outcome in living]
         assert self.reached == min(-1 if o is None else o.key.generation for o in outcomes)
         assert self.running == sum(r.running is not None for r in self.records)
-        assert self.median_gain == (median(gains) if gains else 0.0)
-        assert self.candidates == tuple(o.candidate() for o in outcomes if o is not None)
+        for at in (None, *{o.life.ledger.tokens for o in living}):
+            view = self.seen(at)
+            then = [o.candidate(at=at) for o in outcomes if o is not None]
+            gains = [found for c in then if (found := gain(c)) is not None]
+            assert view.candidates == tuple(then)
+            assert view.median_gain == (median(gains) if gains else 0.0)
         assert [r.member for r in self.records] == list(range(len(self)))
         checked += 1
 
@@ -41,8 +44,29 @@ def test_it_knows_what_counting_everybody_would_give(
 def test_a_member_that_is_not_there_has_no_record():
     assert Census().get(0) is None
     assert Census().get(-1) is None
-    assert Census().median_gain == 0.0
+    assert Census().seen(None).median_gain == 0.0
+    assert Census().seen(7).candidates == ()
     assert Census().reached == -1
+
+
+def test_who_has_not_changed_is_the_same_object(tmp_path, simulation, rules, monkeypatch):
+    """What is remembered of a population in selection goes by it."""
+    kept = 0
+    enter = Census.enter
+
+    def checking(self, record):
+        nonlocal kept
+        views = {at: view.candidates for at, view in self._views.items()}
+        enter(self, record)
+        for at, before in views.items():
+            now = self._views[at].candidates
+            others = [c for c in before if c.member != record.member]
+            assert all(any(c is o for c in now) for o in others)
+            kept += len(others)
+
+    monkeypatch.setattr(Census, "enter", checking)
+    simulation(tmp_path / LOG_NAME, rules(members=5, mode="asynchronous"), order=3).run()
+    assert kept
 
 
 def test_a_report_of_an_asynchronous_search_looks_at_one_member(
@@ -52,10 +76,10 @@ def test_a_report_of_an_asynchronous_search_looks_at_one_member(
     looked = 0
     candidate, forget = Outcome.candidate, Search._forget_makers
 
-    def seen(self):
+    def seen(self, *, at=None):
         nonlocal looked
         looked += 1
-        return candidate(self)
+        return candidate(self, at=at)
 
     def forgetting(self):
         nonlocal looked
@@ -70,5 +94,7 @@ def test_a_report_of_an_asynchronous_search_looks_at_one_member(
         made = rules(members=members, generations=8, mode="asynchronous", baseline=False)
         simulation(tmp_path / f"{members}.jsonl", made, order=1).run()
         per_report[members] = looked / (members * 8)
-    assert 1 <= per_report[4] <= 2
-    assert 1 <= per_report[16] <= 2
+    assert (
+        1 <= per_report[4] <= MOST_VIEWS + 2
+    )  # a look for each view, one to make each, the makers
+    assert 1 <= per_report[16] <= MOST_VIEWS + 2

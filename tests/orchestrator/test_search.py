@@ -12,6 +12,7 @@ from orchestrator.events import (
     Scored,
     SearchFinished,
 )
+from orchestrator.search import Search
 
 
 def of(kind, events):
@@ -210,3 +211,22 @@ def test_reports_from_the_dead_change_nothing(tmp_path, simulation, rules):
     report = next(e for e in of(Reported, first.told) if e.generation == 0)
     assert first.search.receive(report) == ()
     assert (tmp_path / "a").read_bytes() == content
+
+
+@pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
+def test_answers_that_come_again_change_nothing(tmp_path, simulation, rules, monkeypatch, mode):
+    made = rules(members=4, generations=4, mode=mode)
+    undisturbed = simulation(tmp_path / "a", made).run()
+    receive, given = Search.receive, []
+
+    def echoed(self, report):
+        tasks = receive(self, report)
+        given.append(report)
+        if not self.finished:
+            assert [receive(self, old) for old in given] == [()] * len(given)
+        return tasks
+
+    monkeypatch.setattr(Search, "receive", echoed)
+    events = simulation(tmp_path / "b", rules(members=4, generations=4, mode=mode)).run()
+    assert events == undisturbed
+    assert len(given) == len([*of(Reported, events), *of(Assessed, events)])

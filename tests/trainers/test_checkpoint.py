@@ -51,6 +51,25 @@ def test_replacing_leaves_the_new_one_only(state, tmp_path):
     assert_equal(state, found)
 
 
+@pytest.mark.parametrize("moment", [1, 2, 3, 4])
+def test_two_writers_of_one_state_do_not_disturb_each_other(state, tmp_path, monkeypatch, moment):
+    flush, flushes = os.fsync, 0
+
+    def other_writes_meanwhile(descriptor):
+        nonlocal flushes
+        flushes += 1
+        if flushes == moment:  # of: tensors, their directory, state.json, its directory
+            write_checkpoint(tmp_path, state, {"writer": 2})
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", other_writes_meanwhile)
+    write_checkpoint(tmp_path, state, {"writer": 1})
+    found, extra = read_checkpoint(tmp_path)
+    assert_equal(state, found)
+    assert extra == {"writer": 1 if moment < 4 else 2}  # the last to put its own in place
+    assert len(files(tmp_path)) == 2
+
+
 @pytest.mark.parametrize("which", ["state.json", "tensors"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "remove"])
 def test_damage_is_named(state, tmp_path, which, damage):

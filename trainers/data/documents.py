@@ -157,7 +157,7 @@ def read_parquet(path: Path, *, column: str) -> Iterator[str]:
                         raise _bad_row(f"{path}, column {column}", "every row is a string", found)
                     yield text
                     row += 1
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise CorpusError(
             where=str(path),
             law="a .parquet file is a Parquet file",

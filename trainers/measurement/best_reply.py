@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainers.distributed.alone import ALONE
 from trainers.measurement.coalitions import coalition_losses, standard_error
 from trainers.measurement.components import components_of
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainers.data import EvaluationBatch
+    from trainers.distributed.alone import Alone
+    from trainers.distributed.ranks import Ranks
     from trainers.measurement.components import ComponentId
     from trainers.model import Transformer
 
@@ -65,6 +68,7 @@ def best_reply(
     proxies: NDArray[np.float64],  # (n,), heads by layer, blocks; nats per token
     margin: float = 2.0,
     evaluations: int = 12,
+    ranks: Alone | Ranks = ALONE,
 ) -> BestReply:
     """Find which components would leave a model, at a price.
 
@@ -76,6 +80,7 @@ def best_reply(
         margin: Standard errors by which leaving must pay.
         evaluations: Most coalitions to evaluate, the whole model among them; a quarter is kept for
             measuring again.
+        ranks: The processes that the model and the sequences are split over.
 
     Raises:
         ValueError: A number is out of its range, or a loss is not finite.
@@ -109,7 +114,7 @@ def best_reply(
         rows[np.arange(len(candidates)), candidates] = False
         if here is None:
             rows = np.concatenate([present[None], rows])
-        found = coalition_losses(model, batches, rows, components=every)
+        found = coalition_losses(model, batches, rows, components=every, ranks=ranks)
         spent, flops = spent + len(rows), flops + found.spent.flops
         losses = found.losses
         if here is None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from trainers.distributed.alone import ALONE
 from trainers.measurement.gates import Gate, replacements_of
 from trainers.measurement.spent import Spent
 from trainers.model import token_losses
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     from search_spaces.gpt.architecture import Architecture
     from trainers.data import EvaluationBatch
+    from trainers.distributed.alone import Alone
+    from trainers.distributed.ranks import Ranks
+    from trainers.distributed.rows import Rows
     from trainers.measurement.components import Components
     from trainers.measurement.gates import Ablation, Replacements
     from trainers.model import Transformer
@@ -89,6 +93,7 @@ def coalition_losses(
     components: Components,
     ablation: Ablation = "zero",
     progress: Callable[[int], None] | None = None,
+    ranks: Alone | Ranks = ALONE,
 ) -> CoalitionLosses:
     """Evaluate coalitions of all components of a model, without dropout, in float32.
 
@@ -100,11 +105,18 @@ def coalition_losses(
         ablation: What stands in for components that are off.
         progress: Called with the number of coalitions of a batch that were done since the last
             call; m * len(batches) in all.
+        ranks: The processes that the model and the sequences are split over: zero-ablation only,
+            since what else stands in is taken from other sequences.
 
     Raises:
         ValueError: Batches, coalitions or kind of ablation break their law, or a loss is not
             finite.
     """
+    if ranks.size > 1 and ablation != "zero":
+        raise ValueError(
+            f"A model split over {ranks.size} processes plays under zero-ablation, but got "
+            f"{ablation!r}. Measure it in one process for the others."
+        )
     sequences = check_batches(batches)
     rows = np.asarray(coalitions, dtype=np.bool_)
     if rows.ndim != 2 or rows.shape[1] != len(components):
@@ -122,8 +134,20 @@ def coalition_losses(
     first = 0
     for batch, replacements in zip(batches, stand_ins, strict=True):
         last = first + len(batch.tokens)
-        tree = _Tree(model, batch, components, replacements, progress=progress, counts=counts)
-        tree.evaluate(distinct, losses[:, first:last])
+        rows_of_batch = ranks.rows(len(batch.tokens))
+        tree = _Tree(
+            model,
+            batch,
+            components,
+            replacements,
+            progress=progress,
+            counts=counts,
+            ranks=ranks,
+            rows=rows_of_batch,
+        )
+        own = np.empty((len(distinct), rows_of_batch.last - rows_of_batch.first))
+        tree.evaluate(distinct, own)
+        losses[:, first:last] = ranks.joined(own, rows_of_batch, axis=1)
         flops, evaluations, first = flops + tree.flops, evaluations + tree.evaluations, last
     if not np.isfinite(losses).all():
         raise ValueError(
@@ -160,8 +184,11 @@ class _Tree:
         *,
         progress: Callable[[int], None] | None,
         counts: NDArray[np.int64],
+        ranks: Alone | Ranks,
+        rows: Rows,
     ) -> None:
-        tokens_BT = batch.tokens.to(model.embedding.weight.device)
+        self._ranks = ranks
+        tokens_BT = batch.tokens[rows.slice].to(model.embedding.weight.device)
         self._inputs_BT, self._targets_BT = tokens_BT[:, :-1], tokens_BT[:, 1:]
         self._rotary = model.rotary(self._inputs_BT.shape[1])
         self._model = model
@@ -169,19 +196,19 @@ class _Tree:
         self._replacements = replacements.blocks
         self._progress = progress
         self._counts = counts
-        self._costs = _BlockFlops.of(model.architecture, self._inputs_BT)
+        self._costs = _BlockFlops.of(model.architecture, batch.tokens[:, :-1])
         self.flops = 0.0
         self.evaluations = 0
 
-    @torch.inference_mode()
     def evaluate(
         self,
         rows: NDArray[np.bool_],  # (m, n)
         losses: NDArray[np.float64],  # (m, B), filled
     ) -> None:
-        said = self._model.embed(self._inputs_BT)
-        for gate, here in self._groups(0, rows, np.arange(len(rows))):
-            self._descend(1, gate(said), rows, here, losses)
+        with self._ranks.measuring(), self._ranks.unsharded(self._model):
+            said = self._model.embed(self._inputs_BT)
+            for gate, here in self._groups(0, rows, np.arange(len(rows))):
+                self._descend(1, gate(said), rows, here, losses)
 
     def _descend(
         self,
@@ -206,16 +233,18 @@ class _Tree:
             if self._replacements[block] is None and not rows[group[0], self._columns[block]].any():
                 self._descend(block + 1, x_BTC, rows, group, losses)  # adds exactly nothing
                 continue
-            if said is None:
-                if is_attention:
-                    said = layer.attention.mixed(layer.norm_attention(x_BTC), self._rotary)
-                else:
-                    said = layer.ffn.activated(layer.norm_ffn(x_BTC))
-                self.evaluations += 1
-                self.flops += self._costs.inside[block - 1]
-            project = layer.attention.out if is_attention else layer.ffn.down
-            self.flops += self._costs.outside[block - 1]
-            self._descend(block + 1, x_BTC + project(gate(said)), rows, group, losses)
+            with self._ranks.unsharded(layer):
+                if said is None:
+                    if is_attention:
+                        said = layer.attention.mixed(layer.norm_attention(x_BTC), self._rotary)
+                    else:
+                        said = layer.ffn.activated(layer.norm_ffn(x_BTC))
+                    self.evaluations += 1
+                    self.flops += self._costs.inside[block - 1]
+                project = layer.attention.out if is_attention else layer.ffn.down
+                self.flops += self._costs.outside[block - 1]
+                above_BTC = x_BTC + project(gate(said))
+            self._descend(block + 1, above_BTC, rows, group, losses)
 
     def _groups(
         self, block: int, rows: NDArray[np.bool_], here: NDArray[np.int64]

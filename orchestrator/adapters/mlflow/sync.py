@@ -11,9 +11,10 @@ from orchestrator.adapters.mlflow.client import told_to_users
 from orchestrator.adapters.mlflow.ending import write_ending
 from orchestrator.adapters.mlflow.recorder import Recorder
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, is_being_written, read_log
+from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
 from orchestrator.record.identity import search_id
 from orchestrator.record.search import search_record
+from orchestrator.storage.working_copy import has_writer
 from orchestrator.story.telling import told
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _no_collection() -> Iterator[None]:
 
 def _sync(recorder: Recorder, directory: Path, register_model: str | None) -> Synced:
     log = directory / LOG_NAME
-    is_running = is_being_written(log)
+    is_running = has_writer(log)
     damage: str | None = None
     try:
         events = tuple(read_log(log)[0])

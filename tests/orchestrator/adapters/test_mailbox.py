@@ -2,8 +2,9 @@
 
 import asyncio
 
-from orchestrator.adapters.mailbox import Closed, Mailbox
+from orchestrator.adapters.mailbox import Closed, Leaving, Mailbox
 from orchestrator.events import Ledger
+from orchestrator.leases import WorkerLife
 from orchestrator.tasks import StateKey, Train
 from search_spaces.gpt.space import GPT
 
@@ -20,6 +21,10 @@ def task(member, source=None):
     )
 
 
+def life(incarnation="life", worker=0):
+    return WorkerLife(worker=worker, incarnation=incarnation, node="here")
+
+
 def run(course):
     return asyncio.run(asyncio.wait_for(course, timeout=30))
 
@@ -27,11 +32,11 @@ def run(course):
 def test_a_task_is_not_handed_to_a_worker_that_died_waiting():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(0, "first life")
-        dead = asyncio.create_task(mailbox.lease(0, "first life", (), wait=True))
+        await mailbox.begin(life("first life"), ())
+        dead = asyncio.create_task(mailbox.lease(life("first life"), (), wait=True))
         await asyncio.sleep(0)
-        await mailbox.begin(0, "second life")
-        waiting = asyncio.create_task(mailbox.lease(0, "second life", (), wait=True))
+        await mailbox.begin(life("second life"), ())
+        waiting = asyncio.create_task(mailbox.lease(life("second life"), (), wait=True))
         await asyncio.sleep(0)
         await mailbox.post([task(3)], frozenset())
         assert await dead is None
@@ -45,18 +50,18 @@ def test_a_task_is_not_handed_to_a_worker_that_died_waiting():
 def test_a_task_that_a_dying_worker_took_is_given_back_to_its_next_life():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(0, "first life")
+        await mailbox.begin(life("first life"), ())
         await mailbox.post([task(0), task(1)], frozenset())
-        first = await mailbox.lease(0, "first life", (), wait=True)
-        second = await mailbox.lease(0, "first life", (), wait=False)
-        await mailbox.begin(0, "second life")
-        again = [await mailbox.lease(0, "second life", (), wait=False) for _ in range(2)]
+        first = await mailbox.lease(life("first life"), (), wait=True)
+        second = await mailbox.lease(life("first life"), (), wait=False)
+        await mailbox.begin(life("second life"), ())
+        again = [await mailbox.lease(life("second life"), (), wait=False) for _ in range(2)]
         assert {lease.task for lease in again} == {first.task, second.task}
         assert {lease.task.member: lease.lost for lease in again} == {
             first.task.member: 0,  # done, though not told
             second.task.member: 1,  # in hand
         }
-        assert await mailbox.lease(0, "second life", (), wait=False) is None
+        assert await mailbox.lease(life("second life"), (), wait=False) is None
 
     run(course())
 
@@ -64,12 +69,12 @@ def test_a_task_that_a_dying_worker_took_is_given_back_to_its_next_life():
 def test_what_a_worker_has_told_is_not_given_back():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(0, "life")
+        await mailbox.begin(life("life"), ())
         await mailbox.post([task(0)], frozenset())
-        await mailbox.lease(0, "life", (), wait=True)
-        await mailbox.begin(0, "life")  # the next step: the reports of the last one were taken
-        await mailbox.begin(0, "next life")
-        assert await mailbox.lease(0, "next life", (), wait=False) is None
+        lease = await mailbox.lease(life("life"), (), wait=True)
+        await mailbox.begin(life("life"), [lease.task.name])  # the next step: it was taken
+        await mailbox.begin(life("next life"), ())
+        assert await mailbox.lease(life("next life"), (), wait=False) is None
 
     run(course())
 
@@ -77,11 +82,11 @@ def test_what_a_worker_has_told_is_not_given_back():
 def test_tasks_go_first_to_where_their_state_is():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(0, "life")
+        await mailbox.begin(life("life"), ())
         here, there = StateKey(5, 0), StateKey(6, 0)
         await mailbox.post([task(6, there), task(5, here)], frozenset({here, there}))
-        assert (await mailbox.lease(0, "life", (here,), wait=True)).task.member == 5
-        assert (await mailbox.lease(0, "life", (here,), wait=True)).task.member == 6
+        assert (await mailbox.lease(life("life"), (here,), wait=True)).task.member == 5
+        assert (await mailbox.lease(life("life"), (here,), wait=True)).task.member == 6
 
     run(course())
 
@@ -102,10 +107,43 @@ def test_states_that_nobody_needs_are_forgotten():
 def test_closing_lets_those_who_wait_go():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(0, "life")
-        waiting = asyncio.create_task(mailbox.lease(0, "life", (), wait=True))
+        await mailbox.begin(life("life"), ())
+        waiting = asyncio.create_task(mailbox.lease(life("life"), (), wait=True))
         await asyncio.sleep(0)
         await mailbox.close()
         assert isinstance(await waiting, Closed)
+
+    run(course())
+
+
+def test_who_waits_on_a_node_that_goes_is_told_to_leave():
+    async def course():
+        mailbox = Mailbox()
+        await mailbox.begin(life(), ())
+        waiting = asyncio.create_task(mailbox.lease(life(), (), wait=True))
+        await asyncio.sleep(0)
+        await mailbox.attend(frozenset({"here"}), frozenset({"here"}))
+        assert isinstance(await waiting, Leaving)
+
+    run(course())
+
+
+def test_who_is_not_known_is_told_to_begin_anew():
+    async def course():
+        mailbox = Mailbox()
+        assert await mailbox.lease(life(), (), wait=True) is None  # the mailbox was lost
+        await mailbox.begin(life(), ())
+        await mailbox.post([task(0)], frozenset())
+        assert (await mailbox.lease(life(), (), wait=True)).task.member == 0
+
+    run(course())
+
+
+def test_every_mailbox_has_a_birth_of_its_own():
+    async def course():
+        one, other = Mailbox(), Mailbox()
+        born = await one.post([], frozenset())
+        assert born == await one.post([], frozenset()) == (await one.status()).birth
+        assert born != (await other.status()).birth
 
     run(course())

@@ -15,9 +15,12 @@ from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, EventLog, read_log
 from orchestrator.events import Ordered, Reported, SearchFinished, encode
 from orchestrator.journal import Journal
+from orchestrator.leases import WorkerLife
 from orchestrator.search import Search
 from orchestrator.tasks import Assess, Train
 from trainers.data import CorpusError
+
+LIFE = WorkerLife(worker=0, incarnation="a life", node="node")
 
 
 class Handle:
@@ -27,7 +30,7 @@ class Handle:
         self._actor, self._loop = actor, asyncio.new_event_loop()
 
     def __getattr__(self, name):
-        call = getattr(self._actor, name)
+        call = getattr(self._actor, name)  # of a later actor, if this one was lost
         return types.SimpleNamespace(
             remote=lambda *args, **kw: self._loop.run_until_complete(call(*args, **kw))
         )
@@ -60,6 +63,7 @@ def mailbox(monkeypatch):
     fake = types.SimpleNamespace(get=lambda value: value)
     monkeypatch.setattr(worker_module, "ray", fake)
     monkeypatch.setattr(course_module, "ray", fake)
+    monkeypatch.setattr(worker_module, "this_node", lambda: "node")
     handle = Handle(Mailbox())
     yield handle
     handle._loop.close()
@@ -75,6 +79,7 @@ def worker(mailbox, tmp_path):
             checkpoints=tmp_path,
             settings=None,
             asynchronous=asynchronous,
+            stall_seconds=None,
         )
         made = Worker.__new__(Worker)
         made.setup({"worker": number}, mailbox=mailbox, setup=setup)
@@ -99,7 +104,7 @@ def search(tmp_path, rules, mailbox):
 def go_on(worker, course):
     """Step a worker until there is nothing left, as Tune does."""
     while not (result := worker.step())["done"]:
-        course.deliver(result["reports"], result.get("error"))
+        course.deliver(result["reports"], result.get("error"), result.get("doing", ()))
     assert result == {"done": True, "reports": []}
 
 
@@ -188,7 +193,7 @@ def test_what_only_the_user_can_mend_ends_the_search(search, worker, answer, asy
 
     worker_of_one = worker(host, asynchronous=asynchronous)
     result = worker_of_one.step()
-    search.course.deliver(result["reports"], result.get("error"))
+    search.course.deliver(result["reports"], result.get("error"), result.get("doing", ()))
     before = search.events()
     host.fault = full
     go_on(worker_of_one, search.course)
@@ -239,4 +244,99 @@ def test_a_closed_mailbox_gives_nothing_out(mailbox, rules):
     tasks = Search(rules(), NoJournal()).begin()
     mailbox.post.remote(tasks, frozenset())
     mailbox.close.remote()
-    assert isinstance(mailbox.lease.remote(0, "a life", (), wait=True), Closed)
+    assert isinstance(mailbox.lease.remote(LIFE, (), wait=True), Closed)
+
+
+def test_a_lost_mailbox_is_given_the_open_tasks_again(search, worker, answer, mailbox):
+    deaths = 0
+
+    def loses_the_mailbox(task):
+        nonlocal deaths
+        if deaths < 6:
+            deaths += 1
+            mailbox._actor = Mailbox()  # Ray starts it again, empty
+            search.course.meet(mailbox.status.remote().birth)
+        return answer(task)
+
+    go_on(worker(FormulaHost(loses_the_mailbox)), search.course)
+    assert deaths == 6
+    events = search.events()
+    assert isinstance(events[-1], SearchFinished)
+    reports = [(e.member, e.generation) for e in events if isinstance(e, Reported)]
+    assert len(reports) == len(set(reports)) == 4 * 3 + 3  # the population's and the baseline's
+
+
+def test_a_mailbox_lost_between_two_posts_is_noticed_by_the_second(search, worker, answer, mailbox):
+    result = worker(FormulaHost(answer)).step()
+    mailbox._actor = Mailbox()
+    search.course.deliver(result["reports"], None)  # posts the next generation
+    go_on(worker(FormulaHost(answer), number=1), search.course)
+    assert isinstance(search.events()[-1], SearchFinished)
+
+
+def test_answers_that_come_twice_change_nothing(search, worker, answer):
+    at_work, twice = worker(FormulaHost(answer)), []
+    while not (result := at_work.step())["done"]:
+        search.course.deliver(result["reports"], None)
+        twice += result["reports"]
+        before = search.events()
+        search.course.deliver(twice, None)  # of all workers that were taken for dead
+        assert search.events() == before
+    assert isinstance(search.events()[-1], SearchFinished)
+
+
+def test_what_goes_wrong_with_a_task_that_others_have_done_changes_nothing(
+    search, worker, answer, mailbox, caplog
+):
+    stopped, others = worker(FormulaHost(answer), number=0), worker(FormulaHost(answer), number=1)
+    told = UserError(where="checkpoint", law="it is there", found="none", remedy="Restore it.")
+
+    def falls_silent(task):
+        mailbox.release.remote(0)  # all it holds goes to others, who do it
+        result = others.step()
+        search.course.deliver(result["reports"], None)
+        return told
+
+    stopped._host.fault = falls_silent
+    result = stopped.step()
+    assert result["error"] is told
+    before = search.events()
+    search.course.deliver(result["reports"], result["error"], result["doing"])
+    assert search.course.error is None
+    assert search.events() == before
+    assert "others have done" in caplog.text
+    stopped._host.fault = None
+    go_on(stopped, search.course)
+    assert isinstance(search.events()[-1], SearchFinished)
+
+
+def test_a_worker_on_a_draining_node_tells_what_it_did_and_leaves(
+    search, worker, answer, mailbox, monkeypatch
+):
+    class Left(BaseException):
+        pass
+
+    def leave():
+        raise Left
+
+    actor = types.SimpleNamespace(exit_actor=leave)
+    fake = types.SimpleNamespace(get=lambda value: value, actor=actor)
+    monkeypatch.setattr(worker_module, "ray", fake)
+    host = FormulaHost(answer)
+    leaving = worker(host)
+
+    def drains(task):
+        mailbox.attend.remote(frozenset({"node", "other"}), frozenset({"node"}))
+        return answer(task)
+
+    host.answer = drains
+    result = leaving.step()
+    assert len(result["reports"]) == 1  # it had the others not yet taken
+    search.course.deliver(result["reports"], None)
+    with pytest.raises(Left):
+        leaving.step()
+    monkeypatch.setattr(worker_module, "this_node", lambda: "other")
+    go_on(worker(FormulaHost(answer)), search.course)
+    events = search.events()
+    assert isinstance(events[-1], SearchFinished)
+    assert all(e.failure is None for e in events if isinstance(e, Reported))

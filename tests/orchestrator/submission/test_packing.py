@@ -111,7 +111,7 @@ def test_the_command_keeps_the_pack_and_quotes_what_it_is_given(tmp_path, output
     kept = f"{place}/submitted/masga-x-1"
     surroundings = [kept, f"{kept}/modules", f"{place}/cache"]
     searched = said(search_command(output=output, job="masga-x-1"))
-    assert searched == ["search", "run.yaml", "--output", place, *surroundings]
+    assert searched == ["search", "run.yaml", "--output", place, "--trust", *surroundings]
     assert Path(kept, "run.yaml").read_text() == "here"
     resumed = said(resume_command(output=output, job="masga-x-1", directory=f"{output}/a b"))
     assert resumed == ["resume", f"{place}/a b", *surroundings]
