@@ -222,6 +222,10 @@ _ASIDE = {
     for kind in KINDS.values()
 }
 _TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
+_TUPLES_OF = {
+    kind: tuple(f.name for f in dataclasses.fields(kind) if f.name in _TUPLES)
+    for kind in KINDS.values()
+}
 _LASTING = {
     kind: tuple(f.name for f in dataclasses.fields(kind) if not f.metadata.get("aside"))
     for kind in KINDS.values()
@@ -249,16 +253,18 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
     Raises:
         ValueError: Unknown kind, or fields that are not the kind's own.
     """
-    if not isinstance(kind, str) or kind not in KINDS:
+    made = KINDS.get(kind) if isinstance(kind, str) else None
+    if made is None:
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
     values = {**lasting, **beside}
     if "ledger" in values:
         values["ledger"] = Ledger(**values["ledger"])
-    for name in _TUPLES & values.keys():
-        if values[name] is not None:
-            values[name] = tuple(values[name])
+    for name in _TUPLES_OF[made]:
+        value = values.get(name)
+        if value is not None:
+            values[name] = tuple(value)
     try:
-        event = KINDS[kind](**values)
+        event = made(**values)
     except TypeError as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
     require_fit(event)

@@ -226,13 +226,13 @@ class Search:
         return [self._to_order(child) for child in children]
 
     def _to_order(self, child: Child) -> Ordered:
-        source = child.source
+        source, digest, before = child.source, child.genome.digest, self._census[child.member].order
         return Ordered(
             member=child.member,
             generation=child.generation,
             decision=child.decision,
-            genome=genome_to_json(child.genome),
-            digest=child.genome.digest,
+            genome=before.genome if before.digest == digest else genome_to_json(child.genome),
+            digest=digest,
             donor=child.donor,
             proposer=child.proposer,
             source=None if source is None else (source.member, source.generation),
@@ -260,9 +260,12 @@ class Search:
         self._makers = {key: made for key, made in self._makers.items() if key in wanted}
 
     def _enact_one(self, order: Ordered) -> Train:
-        genome = genome_from_json(order.genome)
         # an order changes no outcome: those of its own batch all see the same ones
         parent = None if order.source is None else self._census[order.source[0]].outcome
+        if parent is not None and parent.life.genome.digest == order.digest:
+            genome = parent.life.genome  # the same one, and so not one more in memory
+        else:
+            genome = genome_from_json(order.genome)
         if parent is None:
             life = Life(genome=genome)
         elif order.decision == "replace" and order.donor != order.member:
