@@ -211,18 +211,26 @@ def is_claimed(folder: Folder, rhythm: Rhythm = USUAL) -> bool:
     """Return whether a writer lives, by the clock of the store.
 
     To tell the time there, an object is written and deleted again, and only if there is a claim.
+    Whoever may only read is told by this machine's clock: nothing is decided by it.
     """
     writers = folder / WRITERS
     claims = [entry.modified for entry in writers.entries() if _NAME.fullmatch(entry.name)]
     if not claims:
         return False
+    return max(claims) > _now_of(writers) - rhythm.stale_seconds
+
+
+def _now_of(writers: Folder) -> float:
     clock = f"clock-{secrets.token_hex(4)}"
-    writers.write(clock, [b"{}"])
     try:
-        now = next(entry.modified for entry in writers.entries() if entry.name == clock)
+        writers.write(clock, [b"{}"])
+    except UserError as error:
+        _LOG.warning("Whether this search runs is told by this machine's clock: %s", error)
+        return time.time()
+    try:
+        return next(entry.modified for entry in writers.entries() if entry.name == clock)
     finally:
         writers.delete(clock)
-    return max(claims) > now - rhythm.stale_seconds
 
 
 def _highest_begun(events: Folder) -> int:

@@ -61,6 +61,8 @@ def made_at(target: str | Path | None, *, otherwise: Path, force: bool) -> Itera
         return
     if target is None:
         store = origin_of(otherwise.parent)
+        if store is not None and not force:
+            _require_free(store / otherwise.name, store)
         yield Made(path=otherwise, store=store)
         if store is not None:
             _put(otherwise, store)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ORIGIN = ".origin.json"
 RUN_FILE = "run.yaml"
 _LOCK = ".origin.lock"
+OF_COPY = (ORIGIN, _LOCK)
+"""Files that a working copy has and a search's own directory has not."""
 _CERTIFICATE = re.compile(r"certificate-[1-9][0-9]*")
 
 
@@ -200,5 +202,5 @@ def upload(path: Path, store: Store) -> None:
 
 
 def forget(directory: Path) -> None:
-    """Delete the working copy of a search that never began."""
+    """Delete the working copy of a search that is in its store no more."""
     shutil.rmtree(directory, ignore_errors=True)
