@@ -1,6 +1,7 @@
 """Damaged files for every reader of files from outside: `python -m benchmarks.fuzz`, from the root.
 
-Each reader gets 100,000 inputs (`--inputs`) in a process of its own. Where atheris is installed
+Each reader gets 100,000 inputs (`--inputs`), or as many as there is time for (`--minutes`), in a
+process of its own. Where atheris is installed
 (`pip install masga[fuzz]`), libFuzzer chooses them by the code that they reach; else, or with
 `--unguided`, they are drawn at random, which is several times as fast. An input is a fault if its
 reader neither reads it nor refuses it with an error of its own, or takes more than 1 s of processor
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import os
 import random
 import shutil
@@ -57,6 +59,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("parsers", nargs="*", metavar="READER", help="instead of all of them")
     parser.add_argument("--inputs", type=int, default=100_000, metavar="N")
+    parser.add_argument("--minutes", type=float, metavar="M", help="at most, for each reader")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=Path, default=Path("fuzz-faults"), metavar="DIR")
     parser.add_argument("--unguided", action="store_true", help="even where atheris is installed")
@@ -70,6 +73,7 @@ def fuzzed(name: str, options: argparse.Namespace) -> dict:
         command = [sys.executable, "-m", "benchmarks.fuzz", name, "--worker", place]
         command += ["--inputs", str(options.inputs), "--seed", str(options.seed)]
         command += ["--faults", str(options.faults)]
+        command += ["--minutes", str(options.minutes)] if options.minutes is not None else []
         command += ["--unguided"] if options.unguided else []
         begun = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -115,6 +119,7 @@ def work(options: argparse.Namespace) -> None:
     outcomes: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     slowest, before = 0.0, peak_bytes()
+    until = math.inf if options.minutes is None else time.monotonic() + 60 * options.minutes
     current = os.open(place / "current", os.O_CREAT | os.O_RDWR)
 
     def one(data: bytes) -> None:
@@ -128,9 +133,9 @@ def work(options: argparse.Namespace) -> None:
             faults[judgement.outcome] += 1
             if faults[judgement.outcome] == 1:
                 keep(name, data, judgement.trace, options)
-        if outcomes.total() == options.inputs:
+        if outcomes.total() == options.inputs or time.monotonic() > until:
             result = {
-                "inputs": options.inputs,
+                "inputs": outcomes.total(),
                 "outcomes": dict(outcomes.most_common()),
                 "faults": faults.total(),
                 "slowest": slowest,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ExperimentReader = Callable[[str], Sequence[Mapping[str, object]]]
 """Reads the runs of a tracking experiment, named by what stands behind `mlflow:`."""
 
+_MOST_CELLS = 50_000_000
 _COMPARISONS = {
     "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
     "<": operator.lt, ">": operator.gt,
@@ -121,13 +122,21 @@ def _read_parquet(path: Path) -> Table:
     from pyarrow.lib import ArrowException  # noqa: PLC0415 - heavy, loaded on use
 
     try:
-        table = pyarrow.parquet.read_table(path)
+        about = pyarrow.parquet.read_metadata(path)
+        is_small = about.num_rows * about.num_columns <= _MOST_CELLS
+        table = pyarrow.parquet.read_table(path, columns=None if is_small else [])
         columns = {name: table.column(name).to_pylist() for name in table.column_names}
     except (ArrowException, OSError, ValueError, KeyError) as error:  # all that Arrow raises
         raise UserError(
             where=str(path), law="the file is Parquet with columns of different names",
             found=Clause(f"Arrow says: {error}"), remedy="Check how it was written.",
         ) from error  # fmt: skip
+    if not is_small:
+        raise UserError(
+            where=str(path), law=f"a table of runs has at most {_MOST_CELLS} cells",
+            found=f"{about.num_rows} rows of {about.num_columns}",
+            remedy="Take the columns and rows that the law needs.",
+        )  # fmt: skip
     if table.num_rows == 0:
         raise UserError(
             where=str(path), law="a table has at least one row", found="none",
