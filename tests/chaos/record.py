@@ -61,7 +61,7 @@ def _sync(subject: Subject, uri: str) -> list[str]:
     done = subprocess.run(
         [
             sys.executable, "-m", "orchestrator.cli",
-            "sync", str(subject.place), "--tracking-uri", uri,
+            "sync", str(subject.place), "--trust", "--tracking-uri", uri,
         ],
         env=subject.environment, capture_output=True, text=True, check=False,
         timeout=_SYNC_SECONDS,
