@@ -40,6 +40,7 @@ class Machines:
             RAY_gcs_storage="rocksdb",
             RAY_gcs_storage_path=str(scratch / "gcs"),
             RAY_raylet_start_wait_time_s="180",
+            RAY_gcs_rpc_server_reconnect_timeout_s="300",  # nodes end without a head for so long
             RAY_worker_niceness="0",  # else whatever else runs here comes first
             RAY_health_check_initial_delay_ms="1000",
             RAY_health_check_period_ms="1000",

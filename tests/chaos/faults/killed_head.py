@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from tests.chaos.world import World
 
-_END_SECONDS = 120.0
-
 
 class KilledHead:
     """Takes the power from the machine of GCS, and of the raylet that the driver hangs on."""
@@ -22,10 +20,9 @@ class KilledHead:
         """None: there always is a head."""
 
     def inject(self, world: World, draw: random.Random) -> str:
-        """Kill it; start it again some seconds later, once the driver has noticed."""
-        away = draw.uniform(0.0, 5.0)
+        """Kill it; start it again some seconds later."""
+        away = draw.uniform(0.0, 20.0)
         world.machines.kill_head()
-        world.subject.wait(seconds=_END_SECONDS)
         time.sleep(away)
         world.machines.restart_head()
-        return f"head node, away for {away:.0f} s more than the driver took to end"
+        return f"head node, away for {away:.0f} s"
