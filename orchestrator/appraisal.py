@@ -14,15 +14,19 @@ from orchestrator.game_terms import GameEvidence, nash_advantages
 from orchestrator.guard_rail import NO_GUARD_RAIL, GuardRail, Lineages, features, fit_guard_rail
 from orchestrator.pricing import front_price
 from orchestrator.randomness import WHOLE_POPULATION, generator
-from orchestrator.standings import standing
+from orchestrator.standings import learning_rates, standing
 from search_spaces.gpt.cost import flops_per_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from orchestrator.census import Census
     from orchestrator.events import Reported
     from orchestrator.fitness import Standing, Unfit
-    from orchestrator.population import Life, MemberRecord
+    from orchestrator.population import Life, MemberRecord, Outcome
     from orchestrator.pricing import Priced
     from orchestrator.rules import Rules
     from search_spaces.gpt.architecture import Architecture
@@ -52,6 +56,7 @@ class Appraisal:
         self._terms = rules.fitness.game
         self._price = rules.fitness.nats_per_gflop_per_token
         self._lineages = Lineages()
+        self._standings: dict[int, tuple[Outcome, Standing]] = {}
         self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
 
     @property
@@ -67,39 +72,55 @@ class Appraisal:
         """Hear that another life begins at a member's place."""
         self._lineages.born(member)
 
-    def score(self, reports: Sequence[Reported], records: Sequence[MemberRecord]) -> list[Score]:
+    def score(self, reports: Sequence[Reported], census: Census) -> list[Score]:
         """Return what each report came to; those that come together are scored together.
 
         Args:
             reports: Answers to open orders.
-            records: The whole population, before the answers are entered.
+            census: The whole population, before the answers are entered.
         """
         horizon = self._rules.horizon_tokens
-        by_member = {record.member: record for record in records}
-        advantages = self._nash_advantages(records, reports)
+        advantages = self._nash_advantages(census, reports)
         told: dict[int, Standing] = {}
         for report in reports:
-            life = by_member[report.member].running
+            life = census[report.member].running
             assert life is not None
             if report.failure is None:
                 evidence = self._evidence(report, life, advantages.get(report.member, 0.0))
                 told[report.member] = standing(
-                    life, report, horizon_tokens=horizon, evidence=evidence
+                    life, report, learning_rates=self._ahead(life), evidence=evidence
                 )
-        reporting = {report.member for report in reports}
-        others = [record.outcome for record in records if record.member not in reporting]
         fitness = self._rules.fitness.score(
             tuple(told.values()),
-            others=[
-                standing(o.life_before(), o.report, horizon_tokens=horizon)
-                for o in others
-                if o is not None and not o.failed
-            ],
+            others=self._others(census, frozenset(report.member for report in reports)),
             horizon_tokens=horizon,
             price=self._price,
         )
         found = dict(zip(told, fitness, strict=True))
         return [self._score(told.get(r.member), found.get(r.member)) for r in reports]
+
+    def _ahead(self, life: Life) -> NDArray[np.float64] | None:
+        """Return the learning rates of a life to the end of the budget; none: nobody asks."""
+        if not self._rules.fitness.looks_ahead:
+            return None
+        return learning_rates(life, horizon_tokens=self._rules.horizon_tokens)
+
+    def _others(self, census: Census, reporting: frozenset[int]) -> list[Standing]:
+        """Return where those stand that are still training; none of them where nobody asks."""
+        if not self._rules.fitness.looks_ahead or len(reporting) == len(census):
+            return []
+        found: list[Standing] = []
+        for record in census.records:
+            outcome = record.outcome
+            if record.member in reporting or outcome is None or outcome.failed:
+                continue
+            known = self._standings.get(record.member)
+            if known is None or known[0] is not outcome:
+                before = outcome.life_before()
+                told = standing(before, outcome.report, learning_rates=self._ahead(before))
+                known = self._standings[record.member] = (outcome, told)
+            found.append(known[1])
+        return found
 
     def _score(self, told: Standing | None, fitness: Fitness | Unfit | None) -> Score:
         if told is None or not isinstance(fitness, Fitness):
@@ -132,13 +153,11 @@ class Appraisal:
             before=self._price,
         )
 
-    def _nash_advantages(
-        self, records: Sequence[MemberRecord], reports: Sequence[Reported]
-    ) -> dict[int, float]:
+    def _nash_advantages(self, census: Census, reports: Sequence[Reported]) -> dict[int, float]:
         """Play members against the corpus's sources, where that is asked for: nats by member."""
         if self._terms is None or not self._terms.nash_average:
             return {}
-        newest = {r.member: r.outcome.report for r in records if r.outcome is not None}
+        newest = {r.member: r.outcome.report for r in census.records if r.outcome is not None}
         newest |= {report.member: report for report in reports}
         return nash_advantages(
             {m: r.domain_losses for m, r in newest.items() if r.domain_losses is not None}

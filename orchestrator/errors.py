@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.credentials import without_credentials
+
 if TYPE_CHECKING:
     from search_spaces.errors import SpaceError
     from trainers.data import CorpusError
@@ -18,6 +20,8 @@ class Clause(str):
 class UserError(ValueError):
     """A mistake that the user can mend; the command line prints it and exits with code 2.
 
+    URIs are told without their credentials.
+
     Args:
         where: File and line or key, directory, or address.
         law: What must hold.
@@ -26,9 +30,10 @@ class UserError(ValueError):
     """
 
     def __init__(self, *, where: str, law: str, found: str, remedy: str) -> None:
-        self.where, self.law, self.found, self.remedy = where, law, found, remedy
         but = "but" if isinstance(found, Clause) else "but got"
-        super().__init__(f"{where}: {law}, {but} {found}. {remedy}")
+        self.where, self.law, self.remedy = map(without_credentials, (where, law, remedy))
+        self.found = type(found)(without_credentials(found))
+        super().__init__(f"{self.where}: {self.law}, {but} {self.found}. {self.remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the parts across processes: exceptions are rebuilt from positional arguments."""

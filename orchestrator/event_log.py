@@ -9,8 +9,10 @@ object store, the file is a copy: every append is stored there first (`orchestra
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import gc
 import json
 import os
 import zlib
@@ -23,7 +25,7 @@ from orchestrator.errors import UserError
 from orchestrator.events import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -77,6 +79,23 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
             found=error.strerror or str(error),
             remedy="Give the directory of a search (the one that 'masga search' printed).",
         ) from error
+    with _uncollected():
+        return _read(path, content)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector away from values that are all kept: it walks them in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read(path: Path, content: bytes) -> tuple[list[Event], int, int]:
     events: list[Event] = []
     checksum = 0
     offset = 0
@@ -95,7 +114,7 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
             if record["n"] != len(events):
                 raise _damaged(path, events, f"number {record['n']}")
             events.append(decode(record["event"], record["data"], record["aside"]))
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             if isinstance(error, UserError):
                 raise
             raise _damaged(path, events, str(error)) from error

@@ -11,6 +11,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.fitting import require_fit
+
 JSON = Any
 """A JSON value: it came from or goes to a file, and is decoded by the one who reads it."""
 
@@ -216,18 +218,33 @@ KINDS: dict[str, type[Event]] = {
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _ASIDE = {
-    kind: frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
+    kind: tuple(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
     for kind in KINDS.values()
 }
 _TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
+_TUPLES_OF = {
+    kind: tuple(f.name for f in dataclasses.fields(kind) if f.name in _TUPLES)
+    for kind in KINDS.values()
+}
+_LASTING = {
+    kind: tuple(f.name for f in dataclasses.fields(kind) if not f.metadata.get("aside"))
+    for kind in KINDS.values()
+}
+_SPENT = tuple(field.name for field in dataclasses.fields(Ledger))
 
 
 def encode(event: Event) -> tuple[str, dict[str, JSON], dict[str, JSON]]:
-    """Return the event's kind, its lasting fields and its aside fields."""
-    values = dataclasses.asdict(event)
-    names = _ASIDE[type(event)]
-    lasting = {name: value for name, value in values.items() if name not in names}
-    return _NAMES[type(event)], lasting, {name: values[name] for name in names}
+    """Return the event's kind, its lasting fields and its aside fields.
+
+    The values inside are the event's own, not copies (`dataclasses.asdict` made them, and was most
+    of what an event cost): nobody may change them.
+    """
+    kind = type(event)
+    lasting = {name: getattr(event, name) for name in _LASTING[kind]}
+    spent = lasting.get("ledger")
+    if spent is not None:
+        lasting["ledger"] = {name: getattr(spent, name) for name in _SPENT}
+    return _NAMES[kind], lasting, {name: getattr(event, name) for name in _ASIDE[kind]}
 
 
 def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Event:
@@ -236,15 +253,19 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
     Raises:
         ValueError: Unknown kind, or fields that are not the kind's own.
     """
-    if kind not in KINDS:
+    made = KINDS.get(kind) if isinstance(kind, str) else None
+    if made is None:
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
     values = {**lasting, **beside}
     if "ledger" in values:
         values["ledger"] = Ledger(**values["ledger"])
-    for name in _TUPLES & values.keys():
-        if values[name] is not None:
-            values[name] = tuple(values[name])
+    for name in _TUPLES_OF[made]:
+        value = values.get(name)
+        if value is not None:
+            values[name] = tuple(value)
     try:
-        return KINDS[kind](**values)
+        event = made(**values)
     except TypeError as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
+    require_fit(event)
+    return event

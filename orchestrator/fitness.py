@@ -136,6 +136,14 @@ class FitnessRule:
                 f"loss alone."
             )
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether learning rates to come, and those who are still training, can change a score.
+
+        The present loss is each member's own: nothing else is worked out for it.
+        """
+        return not isinstance(self.horizon, PresentLoss)
+
     def score(
         self,
         standings: Sequence[Standing],
@@ -160,18 +168,25 @@ class FitnessRule:
         refused = [standing.unfit() for standing in standings]
         fit = [s for s, unfit in zip(standings, refused, strict=True) if unfit is None]
         told = [s.history() for s in (*fit, *(o for o in others if o.unfit() is None))]
-        estimates = iter(self.horizon.estimate(told, horizon_tokens=horizon_tokens) if told else ())
+        estimates = self.horizon.estimate(told, horizon_tokens=horizon_tokens) if told else ()
+        known = iter(zip(told, estimates, strict=True))
         return tuple(
-            self._one(standing, next(estimates), mu=mu, horizon_tokens=horizon_tokens)
+            self._one(standing, *next(known), mu=mu, horizon_tokens=horizon_tokens)
             if unfit is None
             else unfit
             for standing, unfit in zip(standings, refused, strict=True)
         )
 
     def _one(
-        self, standing: Standing, estimate: HorizonEstimate, *, mu: float, horizon_tokens: int
+        self,
+        standing: Standing,
+        history: History,
+        estimate: HorizonEstimate,
+        *,
+        mu: float,
+        horizon_tokens: int,
     ) -> Fitness:
-        history, evidence = standing.history(), standing.evidence
+        evidence = standing.evidence
         present, _ = present_loss(history)
         summands = [
             ("loss_present", present),

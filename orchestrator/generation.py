@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.component_game import ComponentGame
@@ -14,6 +13,7 @@ from orchestrator.selection import ReplaceBy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.census import Census
     from orchestrator.events import Reported
     from orchestrator.population import MemberRecord
     from orchestrator.proposers import WeightedProposers
@@ -38,7 +38,7 @@ class Child:
 
 def breed(
     *,
-    records: Sequence[MemberRecord],
+    census: Census,
     due: Sequence[MemberRecord],
     policy: SelectionPolicy,
     proposers: WeightedProposers | None,
@@ -53,7 +53,7 @@ def breed(
     is decided about it does not depend on how far ahead they are.
 
     Args:
-        records: The whole population; members without a report yet are no candidates.
+        census: The whole population; members without a report yet are no candidates.
         due: Those whose interval has ended.
         policy: Chooses who is replaced by whom.
         proposers: Give the genome of a replaced member.
@@ -62,12 +62,10 @@ def breed(
         generation: The one that the children are born into.
         seed: Of the search.
     """
-    at = _tokens(due[0]) if len(due) == 1 else None
-    candidates = tuple(r.outcome.candidate(at=at) for r in records if r.outcome is not None)
-    by_member = {r.member: r for r in records}
-    whole = len(due) == len(records)
+    whole = len(due) == len(census)
+    seen = census.seen(_tokens(due[0]) if len(due) == 1 else None)
     verdicts = policy.select(
-        candidates,
+        seen.candidates,
         due=frozenset(r.member for r in due),
         generation=generation,  # the intervals completed: generations are numbered from 0
         rng=generator(
@@ -79,15 +77,14 @@ def breed(
         outcome = record.outcome
         assert outcome is not None
         number = record.order.generation + 1
-        draw = generator(seed, "propose", number, record.member)
         match verdicts[record.member]:
             case ReplaceBy(donor=donor, protocol_of=protocol_of, explore=explore):
-                parent = by_member[donor].outcome
+                parent = census[donor].outcome
                 assert parent is not None
                 name: str | None = None
                 genome = parent.life.genome
                 if protocol_of is not None:
-                    lender = by_member[protocol_of].outcome
+                    lender = census[protocol_of].outcome
                     assert lender is not None
                     genome = replace(genome, protocol=lender.life.genome.protocol)
                 if explore:
@@ -100,6 +97,7 @@ def breed(
                         free=free,
                         components=known_components(parent.report),
                     )
+                    draw = generator(seed, "propose", number, record.member)
                     proposal = proposers.propose_by(request, draw)
                     name, genome = proposal.proposer, proposal.genome
                 children.append(
@@ -114,6 +112,7 @@ def breed(
                     )
                 )
             case _ if outcome.failed:  # nobody survived to replace it
+                draw = generator(seed, "propose", number, record.member)
                 children.append(
                     Child(
                         member=record.member,
@@ -153,9 +152,7 @@ def known_components(report: Reported) -> KnownComponents | None:
     )
 
 
-def observations(
-    *, population: Sequence[MemberRecord], due: Sequence[MemberRecord]
-) -> tuple[Observation, ...]:
+def observations(*, census: Census, due: Sequence[MemberRecord]) -> tuple[Observation, ...]:
     """Say what each finished interval gained, beside the median gain of the population.
 
     The gain of a member is its fitness after the interval minus the fitness it started from (its
@@ -165,25 +162,19 @@ def observations(
     at its tokens: who is ahead gains less. A failed interval teaches nothing here: there is no
     number that would be true of it.
     """
-    at = _tokens(due[0]) if len(due) == 1 else None
-    gains: dict[int, float] = {}
-    for record in population:
-        outcome = record.outcome
-        if outcome is not None and not outcome.failed:
-            fitness = [point[1] for point in outcome.candidate(at=at).curve[-2:]]
-            gains[record.member] = fitness[-1] - (fitness[0] if len(fitness) > 1 else 0.0)
-    middle = median(gains.values()) if gains else 0.0
+    seen = census.seen(_tokens(due[0]) if len(due) == 1 else None)
+    middle = seen.median_gain
     return tuple(
         Observation(
             member=record.member,
             generation=record.outcome.key.generation,
             genome=record.outcome.life.genome,
             fitness=record.outcome.life.curve[-1].fitness,
-            gain=gains[record.member] - middle,
+            gain=gain - middle,
             tokens=record.outcome.life.ledger.tokens,
         )
         for record in due
-        if record.outcome is not None and record.member in gains
+        if record.outcome is not None and (gain := seen.gain(record.member)) is not None
     )
 
 

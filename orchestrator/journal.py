@@ -7,7 +7,6 @@ logged, the log wins, and once the log is used up new events are appended to it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -76,15 +75,15 @@ class Journal:
                 found=f"{_place(logged)} where {_place(decided)} follows",
                 remedy="The log or the run file was altered; restore them, or start a new search.",
             )
-        if encode(decided)[1] != encode(logged)[1]:
+        # a report is taken from the log itself: it is what was logged
+        if decided is not logged and encode(decided)[1] != encode(logged)[1]:
             self.departures += 1
         return logged
 
 
 def _place(event: Event) -> tuple[str, object, object]:
-    names = {field.name for field in dataclasses.fields(event)}
     return (
         type(event).__name__,
-        getattr(event, "member", None) if "member" in names else None,
-        getattr(event, "generation", None) if "generation" in names else None,
+        getattr(event, "member", None),
+        getattr(event, "generation", None),
     )

@@ -36,6 +36,6 @@ def generator(seed: int, purpose: str, generation: int, member: int) -> np.rando
     False
     """
     # JSON keeps the borders between the fields: (1, "2", 3) and (12, "", 3) differ.
-    text = json.dumps([int(seed), purpose, int(generation), int(member)])
+    text = f"[{int(seed)}, {json.dumps(purpose)}, {int(generation)}, {int(member)}]"
     digest = hashlib.sha256(text.encode()).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))

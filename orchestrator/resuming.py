@@ -115,7 +115,8 @@ def logged_run(events: Sequence[Event], directory: Path) -> RunConfig:
             found="an empty log" if started is None else type(started).__name__,
             remedy="Nothing was done yet: start the search again in a new directory.",
         )
-    values = {**started.run, **started.environment["run"]}
+    beside = started.environment.get("run")
+    values = {**started.run, **(beside if isinstance(beside, dict) else {})}
     try:
         return RunConfig.from_json(values)
     except ValidationError as error:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.credentials import places_with_credentials, where_they_belong
 from orchestrator.events import JSON  # noqa: TC001 - pydantic reads it at run time
 from orchestrator.horizon import ESTIMATORS
 from orchestrator.mistakes import LawsBroken, Mistake
@@ -330,7 +331,9 @@ class MlflowConfig(_Section):
 
     enabled: bool = True
     tracking_uri: str | None = None
-    """Null: the file `mlflow.db` in the output directory (of its working copy, if it is a URI)."""
+    """Null: what $MLFLOW_TRACKING_URI says, else the file `mlflow.db` in the output directory (of
+    its working copy, if it is a URI). Credentials belong into the environment or
+    ~/.mlflow/credentials."""
     experiment: str | None = None
     """Null: `masga`."""
     register_model: Annotated[str, Field(pattern=r"^[^/:%\"']{1,200}$")] | None = None
@@ -366,6 +369,23 @@ class RunConfig(_Section):
     baseline: bool = True
     """Train the default genome of the winner's size with the winner's tokens at the end."""
     mlflow: MlflowConfig = MlflowConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_credentials(cls, values: Any) -> Any:
+        """See to it first: what else is wrong is told with the value that is wrong."""
+        carried = [
+            Mistake(
+                key=key,
+                law="a run file, which is copied into logs and reports, holds no credentials",
+                found=f"{kind} in a URI",
+                remedy=where_they_belong(str(key[0])),
+            )
+            for key, kind in places_with_credentials(values)
+        ]
+        if carried:
+            raise LawsBroken(*carried)
+        return values
 
     @model_validator(mode="after")
     def _laws_between_keys(self) -> Self:

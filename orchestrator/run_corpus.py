@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cache import cache_directory
 from orchestrator.errors import Clause, UserError, for_user
+from orchestrator.storage.place import is_remote
+from orchestrator.storage.sources import fetch_source
+from orchestrator.storage.working_copy import corpora_of
 from search_spaces.errors import SpaceError
 from trainers.data import (
     SPLITS,
     CorpusError,
     CorpusSpec,
     SourceSpec,
+    fetch_corpus,
+    is_stored,
     prepare_corpus,
     resolve_named,
 )
@@ -20,6 +25,7 @@ from trainers.data.spec import SMALLEST_BPE_VOCABULARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from orchestrator.events import JSON
     from orchestrator.run_config import RunConfig, TrainingConfig
@@ -53,7 +59,11 @@ def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
                 notes.append(f"{name} stands in for {source.name}: {reason}")
         else:
             assert source.path is not None
-            sources.append(SourceSpec.file(source.path, text_field=source.field or "text"))
+            path, told_as = source.path, None
+            if is_remote(path):
+                path, told_as = fetch_source(path, where=f"corpus.sources[{at}].path"), path
+            field = source.field or "text"
+            sources.append(SourceSpec.file(path, text_field=field, told=told_as))
     try:
         spec = CorpusSpec(
             sources=tuple(sources),
@@ -65,11 +75,40 @@ def corpus_of(config: RunConfig) -> tuple[Corpus, tuple[str, ...]]:
         corpus = prepare_corpus(spec, cache_directory() / "corpora")
     except CorpusError as error:
         raise for_user(error, where=f"corpus: {error.where}") from error
+    _require_enough(config, corpus)
+    return corpus, tuple(notes)
+
+
+def corpus_of_search(
+    config: RunConfig, directory: Path, logged: dict[str, JSON]
+) -> tuple[Corpus, tuple[str, ...]]:
+    """Open the text of a search that has begun: in a store it is kept with the search.
+
+    Args:
+        config: The run.
+        directory: Of the search, perhaps a working copy.
+        logged: The corpus, as its start tells it (`corpus_json`).
+
+    Raises:
+        UserError: As `corpus_of`; it may be another text, where it is made again from its sources.
+    """
+    folder = corpora_of(directory)
+    digest = str(logged["digest"])
+    if folder is None or not is_stored(folder, digest):
+        return corpus_of(config)
+    try:
+        corpus = fetch_corpus(folder, digest, cache_directory() / "corpora")
+    except CorpusError as error:
+        raise for_user(error, where=f"corpus: {error.where}") from error
+    _require_enough(config, corpus)
+    return corpus, tuple(logged["notes"])
+
+
+def _require_enough(config: RunConfig, corpus: Corpus) -> None:
     with told("population.interval_tokens"):
         corpus.require_batch(config.population.interval_tokens)
     _require_evaluation(config.training, corpus)
     _require_game(config, corpus)
-    return corpus, tuple(notes)
 
 
 def _require_evaluation(training: TrainingConfig, corpus: Corpus) -> None:

@@ -12,9 +12,10 @@ import yaml
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, is_being_written
 from orchestrator.run_loading import read_run
+from orchestrator.storage.claims import WRITERS
 from orchestrator.storage.place import is_remote, local_path
 from orchestrator.storage.store import Store
-from orchestrator.storage.working_copy import ORIGIN, copy_of, forget, make_copy, shown
+from orchestrator.storage.working_copy import OF_COPY, copy_of, forget, make_copy, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,8 @@ def _claim_copy(run: RunConfig) -> Path:
     output = Store.open(run.output, where="output")
     for number in count(1):
         store = output / (run.name if number == 1 else f"{run.name}-{number}")
-        if store.entries() or store.folders():
+        begun = set(store.folders()) - {WRITERS}  # a writer that never began leaves that, empty
+        if begun or store.entries() or (store / WRITERS).entries():
             continue
         directory = copy_of(store)
         log = directory / LOG_NAME
@@ -87,18 +89,11 @@ def _write_resolved(run: RunConfig, directory: Path, *, output: str) -> None:
 
 def release_directory(directory: Path) -> None:
     """Remove a claimed directory if its search never began, so that no empty ones pile up."""
-    if not directory.exists():
-        return
-    if (directory / ORIGIN).exists():
-        if not (directory / LOG_NAME).exists() or (directory / LOG_NAME).stat().st_size == 0:
-            forget(directory)
-        return
     held = {path.name: path for path in directory.iterdir()}
-    log = held.pop(LOG_NAME, None)
-    if held.keys() <= {RESOLVED} and (log is None or log.stat().st_size == 0):
-        for path in (log, held.get(RESOLVED)):
-            if path is not None:
-                path.unlink()
+    log = held.get(LOG_NAME)
+    if held.keys() <= {RESOLVED, LOG_NAME, *OF_COPY} and (log is None or log.stat().st_size == 0):
+        for path in held.values():
+            path.unlink()
         directory.rmdir()
 
 

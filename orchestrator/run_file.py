@@ -22,9 +22,14 @@ Key = tuple[str | int, ...]
 """Keys and list positions from the root of the file to a value."""
 
 _LARGEST_FILE_NODES = 20_000
+_LARGEST_FILE_BYTES = 4_000_000
+_DEEPEST = 50
+"""Lists and mappings inside each other: ten are enough for any run."""
 _NULL = re.compile(r"~|null|")
 _BOOL = re.compile(r"true|false")
 _INT = re.compile(r"[-+]?[0-9][0-9_]*")
+_MOST_DIGITS = 300
+"""What is longer is no number of a run: it stays text, and is refused as such."""
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -64,7 +69,9 @@ def read_run_file(path: Path) -> RunFile:
     """
     where = str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(
             where=where,
@@ -86,13 +93,20 @@ def read_run_file(path: Path) -> RunFile:
             found=f"{error.strerror}",
             remedy="Check the path and its permissions.",
         ) from None
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise UserError(
+            where=where,
+            law=f"a run file has at most {_LARGEST_FILE_BYTES} bytes",
+            found="more",
+            remedy="Check the path: this is no run file.",
+        )
     return parse_run_file(text, name=where)
 
 
 def parse_run_file(text: str, *, name: str) -> RunFile:
     """Parse the text of a run file (see `read_run_file`)."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _not_yaml(name, mark, error.problem or "something else") from None
@@ -163,6 +177,38 @@ def _assigned(inside: JSON, names: list[str], value: JSON, place: str) -> tuple[
     return {**inside, name: below}, (name, *key)
 
 
+class _Loader(yaml.SafeLoader):
+    """Composes nodes, but not without end: what is too deep or too much is told at its line."""
+
+    _depth = 0
+    _composed = 0
+
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
+        """Take a bracket or brace."""
+        if self.flow_level >= _DEEPEST:  # the scanner would look at each of them again and again
+            raise _too_much(f"{_DEEPEST} levels", self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node and what is inside it."""
+        self._depth += 1
+        self._composed += 1
+        if self._depth > _DEEPEST or self._composed > 2 * _LARGEST_FILE_NODES:
+            most = (
+                f"{_DEEPEST} levels" if self._depth > _DEEPEST else f"{_LARGEST_FILE_NODES} values"
+            )
+            raise _too_much(most, self.get_mark())
+        try:
+            node: yaml.Node | None = super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+        return node
+
+
+def _too_much(most: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=f"more than {most}", problem_mark=mark)
+
+
 class _Reader:
     """Turns YAML nodes into values, noting the line of every key."""
 
@@ -222,9 +268,9 @@ def _scalar(text: str, *, plain: bool) -> JSON:
         return None
     if _BOOL.fullmatch(text):
         return text == "true"
-    if _INT.fullmatch(text):
+    if _INT.fullmatch(text) and len(text) <= _MOST_DIGITS:
         return int(text.replace("_", ""))
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and len(text) <= _MOST_DIGITS:
         return float(text.replace("_", ""))
     return text
 

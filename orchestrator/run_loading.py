@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from orchestrator.credentials import require_no_credentials
 from orchestrator.errors import UserError
 from orchestrator.mistakes import UserErrors, gathered
 from orchestrator.run_config import OWN_CODE, RunConfig
@@ -92,6 +93,7 @@ def read_run(
     Raises:
         UserError: All mistakes of the file.
     """
+    require_no_credentials(None if output is None else str(output), where="--output")
     run_file = read_run_file(path)
     for assignment in overrides:
         run_file = override(run_file, assignment)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.appraisal import Appraisal
+from orchestrator.census import Census
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
 from orchestrator.generation import breed, observations
 from orchestrator.population import Life, MemberRecord, changed, inherited
@@ -22,7 +23,7 @@ from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_from_json, genome_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.appraisal import Score
     from orchestrator.events import Event, Reported
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from orchestrator.tasks import Task
 
 StopReason = Literal["budget", "target_loss", "stagnation", "all_failed"]
+
+MAKERS = 3
+"""Tasks a member that may be remembered before those that nobody needs are looked for: two of each
+are needed, and looking costs as much as the population is large."""
 
 
 class Search:
@@ -46,7 +51,7 @@ class Search:
     def __init__(self, rules: Rules, journal: Journal) -> None:
         self._rules = rules
         self._journal = journal
-        self._records: dict[int, MemberRecord] = {}
+        self._census = Census()
         self._inbox: dict[int, Reported] = {}
         self._makers: dict[StateKey, Train] = {}
         self._closed = -1
@@ -65,12 +70,12 @@ class Search:
     @property
     def records(self) -> tuple[MemberRecord, ...]:
         """The population, by member."""
-        return tuple(self._records[member] for member in sorted(self._records))
+        return self._census.records
 
     def needed_states(self) -> frozenset[StateKey]:
         """Return the states that a living member or an open order may still ask for."""
         keys: set[StateKey] = set()
-        for record in self._records.values():
+        for record in self._census.records:
             if record.running is not None and record.order.source is not None:
                 keys.add(StateKey(*record.order.source))
             if record.outcome is not None and not record.outcome.failed:
@@ -107,14 +112,14 @@ class Search:
         if self._rules.mode == "asynchronous":
             return self._advance((report,))
         self._inbox[report.member] = report
-        if len(self._inbox) < len(self._records):
+        if len(self._inbox) < len(self._census):
             return ()
         reports = tuple(self._inbox[member] for member in sorted(self._inbox))
         self._inbox.clear()
         return self._advance(reports)
 
     def _awaits(self, report: Reported) -> bool:
-        record = self._records.get(report.member)
+        record = self._census.get(report.member)
         return (
             record is not None
             and record.running is not None
@@ -125,27 +130,26 @@ class Search:
         """Score the reports, decide about their members and order what comes next."""
         events: list[Event] = [*reports, *self._take(reports)]
         events += self._close_generations()
-        due = [self._records[report.member] for report in reports]
+        due = [self._census[report.member] for report in reports]
         if self._rules.proposers is not None:
-            self._rules.proposers.observe(observations(population=self.records, due=due))
+            self._rules.proposers.observe(observations(census=self._census, due=due))
         going_on = [r for r in due if r.order.generation + 1 < self._rules.generations]
         if self._stopping is None and going_on:
             events += self._order(going_on)
         tasks = self._enact(self._journal.record(events))
-        if all(record.running is None for record in self._records.values()):
+        if not self._census.running:
             tasks += self._conclude()
         return tasks
 
     def _take(self, reports: tuple[Reported, ...]) -> list[Scored]:
         """Enter reports into the population; those that come together are scored together."""
-        scores = self._appraisal.score(reports, self.records)
+        scores = self._appraisal.score(reports, self._census)
         return [self._enter(report, score) for report, score in zip(reports, scores, strict=True)]
 
     def _enter(self, report: Reported, score: Score) -> Scored:
         fitness = score.fitness
-        self._records[report.member] = self._records[report.member].answered(
-            report, fitness, price=score.price, gflops=score.gflops
-        )
+        record = self._census[report.member]
+        self._census.enter(record.answered(report, fitness, price=score.price, gflops=score.gflops))
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
         return Scored(
@@ -157,19 +161,19 @@ class Search:
 
     def _best(self) -> Outcome | None:
         """Return the fittest newest outcome; of equals, that of the lowest member."""
-        outcomes = [r.outcome for r in self.records if r.outcome is not None]
-        living = [outcome for outcome in outcomes if not outcome.failed]
-        return max(living, key=lambda o: (o.candidate().fitness, -o.key.member), default=None)
+        outcomes = (record.outcome for record in self._census.records)
+        living = [(o, o.fitness) for o in outcomes if o is not None and o.fitness is not None]
+        found = max(living, key=lambda pair: (pair[1].value, -pair[0].key.member), default=None)
+        return None if found is None else found[0]
 
     def _close_generations(self) -> list[Event]:
         """Close every generation that all members have now reported, and judge whether to stop."""
         events: list[Event] = []
-        reached = min(-1 if r.outcome is None else r.outcome.key.generation for r in self.records)
-        for generation in range(self._closed + 1, reached + 1):
+        for generation in range(self._closed + 1, self._census.reached + 1):
             best = self._best()
-            fitness = None if best is None else best.candidate().fitness
+            fitness = None if best is None or best.fitness is None else best.fitness.value
             loss = None if best is None else best.loss
-            priced = self._appraisal.close(generation, self.records)
+            priced = self._appraisal.close(generation, self._census.records)
             events.append(
                 GenerationClosed(
                     generation=generation,
@@ -210,7 +214,7 @@ class Search:
             return [self._to_order(child) for child in follow(rules.schedule, due)]
         generation = max(record.order.generation for record in due) + 1
         children = breed(
-            records=self.records,
+            census=self._census,
             due=due,
             policy=rules.policy,
             proposers=rules.proposers,
@@ -222,13 +226,13 @@ class Search:
         return [self._to_order(child) for child in children]
 
     def _to_order(self, child: Child) -> Ordered:
-        source = child.source
+        source, digest, before = child.source, child.genome.digest, self._census[child.member].order
         return Ordered(
             member=child.member,
             generation=child.generation,
             decision=child.decision,
-            genome=genome_to_json(child.genome),
-            digest=child.genome.digest,
+            genome=before.genome if before.digest == digest else genome_to_json(child.genome),
+            digest=digest,
             donor=child.donor,
             proposer=child.proposer,
             source=None if source is None else (source.member, source.generation),
@@ -240,20 +244,28 @@ class Search:
         for event in in_force:  # the log's price, if a library now gives another one
             if isinstance(event, GenerationClosed) and event.price is not None:
                 self._appraisal.price_is(event.price)
-        outcomes = {member: record.outcome for member, record in self._records.items()}
         orders = [event for event in in_force if isinstance(event, Ordered)]
-        tasks = tuple(self._enact_one(order, outcomes) for order in orders)
+        tasks = tuple(self._enact_one(order) for order in orders)
         # one level deep: the state before the source rests in a checkpoint of its own
         self._makers |= {task.key: replace(task, before=None) for task in tasks}
-        wanted = self.needed_states() | {
-            StateKey(record.member, record.order.generation) for record in self.records
-        }
-        self._makers = {key: made for key, made in self._makers.items() if key in wanted}
+        if len(self._makers) > MAKERS * len(self._census):
+            self._forget_makers()
         return tasks
 
-    def _enact_one(self, order: Ordered, outcomes: Mapping[int, Outcome | None]) -> Train:
-        genome = genome_from_json(order.genome)
-        parent = None if order.source is None else outcomes[order.source[0]]
+    def _forget_makers(self) -> None:
+        """Forget the tasks whose states nobody can ask for any more."""
+        wanted = self.needed_states() | {
+            StateKey(record.member, record.order.generation) for record in self._census.records
+        }
+        self._makers = {key: made for key, made in self._makers.items() if key in wanted}
+
+    def _enact_one(self, order: Ordered) -> Train:
+        # an order changes no outcome: those of its own batch all see the same ones
+        parent = None if order.source is None else self._census[order.source[0]].outcome
+        if parent is not None and parent.life.genome.digest == order.digest:
+            genome = parent.life.genome  # the same one, and so not one more in memory
+        else:
+            genome = genome_from_json(order.genome)
         if parent is None:
             life = Life(genome=genome)
         elif order.decision == "replace" and order.donor != order.member:
@@ -262,8 +274,8 @@ class Search:
             life = changed(parent.life, genome)
         if order.decision != "continue":
             self._appraisal.born(order.member)
-        record = self._records.get(order.member)
-        self._records[order.member] = (
+        record = self._census.get(order.member)
+        self._census.enter(
             MemberRecord(member=order.member, order=order, running=life)
             if record is None
             else record.ordered(order, life)

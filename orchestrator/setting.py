@@ -56,14 +56,18 @@ class Setting:
     """Versions and places, for the record."""
 
 
-def prepare(config: RunConfig) -> Setting:
+def prepare(config: RunConfig, *, text: tuple[Corpus, tuple[str, ...]] | None = None) -> Setting:
     """Resolve a run file: read its corpus, shape its space, draw its first genomes.
+
+    Args:
+        config: The run.
+        text: Its text and what stood in for what, opened already; none: to be read.
 
     Raises:
         UserError: The corpus, the space, a plug-in or this machine is not as the run file says.
     """
     _require_device(config)
-    corpus, notes = corpus_of(config)
+    corpus, notes = corpus_of(config) if text is None else text
     space = _space(config, corpus)
     schedule = _schedule(config, space)
     first: tuple[Genome, ...]

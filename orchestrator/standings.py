@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,21 +18,25 @@ if TYPE_CHECKING:
     from orchestrator.events import Reported
     from orchestrator.game_terms import GameEvidence
     from orchestrator.population import Life
-    from search_spaces.gpt.protocol import Protocol
+    from search_spaces.gpt.protocol import ScheduleName
 
 POINTS = 512
 """Samples of the whole budget: an annealing of a hundredth of it still has five."""
 
 
 def standing(
-    life: Life, report: Reported, *, horizon_tokens: int, evidence: GameEvidence | None = None
+    life: Life,
+    report: Reported,
+    *,
+    learning_rates: NDArray[np.float64] | None = None,  # (POINTS,)
+    evidence: GameEvidence | None = None,
 ) -> Standing:
     """Return where the member stands.
 
     Args:
         life: Before the interval that the report is about.
         report: Of the interval.
-        horizon_tokens: Tokens of the whole budget.
+        learning_rates: Along the whole budget; none: no estimator asks for them.
         evidence: What is known of its game.
     """
     now = sum(report.losses) / len(report.losses) if report.losses else math.nan
@@ -43,7 +48,7 @@ def standing(
             (report.ledger.tokens, now),
         ),
         flops_per_token=flops_per_token(architecture, sequence_length=architecture.context_length),
-        learning_rates=learning_rates(life, horizon_tokens=horizon_tokens),
+        learning_rates=learning_rates,
         evidence=evidence,
     )
 
@@ -55,24 +60,32 @@ def learning_rates(life: Life, *, horizon_tokens: int) -> NDArray[np.float64]:
         life: Its protocols of the past hold until the tokens they were given up at.
         horizon_tokens: Tokens of the whole budget, which schedules refer to.
     """
+    protocol = life.genome.protocol
+    rates = protocol.learning_rate * _factors(
+        protocol.schedule, protocol.warmup_fraction, protocol.decay_fraction
+    )
     progress = (np.arange(POINTS) + 0.5) / POINTS
-    rates = _rates(life.genome.protocol, progress)
-    for until, protocol in reversed(life.past_protocols):
+    for until, past in reversed(life.past_protocols):
         before = progress < until / horizon_tokens
-        rates[before] = _rates(protocol, progress[before])
+        factors = _factors(past.schedule, past.warmup_fraction, past.decay_fraction)
+        rates[before] = past.learning_rate * factors[before]
     return rates
 
 
-def _rates(protocol: Protocol, progress: NDArray[np.float64]) -> NDArray[np.float64]:
-    return protocol.learning_rate * np.array(
+@lru_cache(maxsize=4096)
+def _factors(
+    schedule: ScheduleName, warmup_fraction: float, decay_fraction: float
+) -> NDArray[np.float64]:
+    """Return the shares of the peak along the budget, (POINTS,); not to be written to."""
+    return np.array(
         [
             learning_rate_factor(
-                float(at),
-                schedule=protocol.schedule,
-                warmup_fraction=protocol.warmup_fraction,
-                decay_fraction=protocol.decay_fraction,
+                (at + 0.5) / POINTS,
+                schedule=schedule,
+                warmup_fraction=warmup_fraction,
+                decay_fraction=decay_fraction,
             )
-            for at in progress
+            for at in range(POINTS)
         ],
         dtype=np.float64,
     )

@@ -8,15 +8,16 @@ the user says `--trust`. Reading a file, its checkpoints and its log runs nothin
 
 from __future__ import annotations
 
+import glob
 import grp
 import os
 import pwd
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.credentials import without_credentials
 from orchestrator.errors import Clause, UserError
 from orchestrator.run_file import dotted
 from orchestrator.storage.place import is_remote, local_path
@@ -146,17 +147,13 @@ def _servers(config: RunConfig) -> list[Reach]:
         what = f"joins the Ray cluster at {address}, where others may run code"
         found.append(Reach(key=("resources", "address"), what=what))
     if config.mlflow.enabled and uri is not None:
-        told = re.sub(r"//[^/@]*@", "//", uri)  # a password is nobody's to read
+        told = without_credentials(uri)
         found.append(Reach(key=("mlflow", "tracking_uri"), what=f"sends its record to {told}"))
     return found
 
 
 def _outside(pattern: str, home: Path) -> str | None:
     """Return the path, or the file that the pattern finds, that is not within `home`."""
-    # torch: only for the files of others
-    from trainers.data import CorpusError, SourceSpec  # noqa: PLC0415
-    from trainers.data.files import find_files  # noqa: PLC0415
-
     if is_remote(pattern):
         return pattern
     fixed = Path(pattern)
@@ -164,11 +161,9 @@ def _outside(pattern: str, home: Path) -> str | None:
         fixed = fixed.parent
     if not _is_within(fixed, home) or ".." in Path(pattern).parts[len(fixed.parts) :]:
         return pattern
-    try:
-        files = find_files(SourceSpec.file(pattern))
-    except CorpusError:
-        return None  # there is nothing to read, which will be told
-    return next((str(file) for file in files if not _is_within(file, home)), None)
+    found = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - a pattern with its root
+    paths = fixed.rglob("*") if fixed.is_dir() and str(fixed) == pattern else map(Path, found)
+    return next((str(path) for path in paths if not _is_within(path, home)), None)
 
 
 def _is_within(path: Path | str, home: Path) -> bool:

@@ -7,11 +7,23 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from functools import lru_cache, partial
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from search_spaces.gpt.architecture import Architecture
 from search_spaces.gpt.protocol import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = bool | int | float | str | None | list["Json"] | dict[str, "Json"]
 _Half = TypeVar("_Half", Architecture, Protocol)
@@ -94,30 +106,33 @@ def is_unwritten(half_class: type[Any], name: str, value: object) -> bool:
 
 
 def _half_to_json(half: Architecture | Protocol) -> Json:
-    return {
-        name: _to_json(kind, getattr(half, name))
-        for name, kind in _TYPES[type(half)].items()
-        if not is_unwritten(type(half), name, getattr(half, name))
-    }
+    half_class = type(half)
+    defaults = _DEFAULTS[half_class]
+    written: dict[str, Json] = {}
+    for name, write in _WRITERS[half_class]:
+        value = getattr(half, name)
+        if name not in defaults or defaults[name] != value:
+            written[name] = write(value)
+    return written
 
 
-def _to_json(kind: Any, value: Any) -> Json:
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    """Return what writes values of a type; made once, since genomes are written all the time."""
     # 0 and 0.0 are equal genes, so they must not be written differently
     if kind is float:
-        return float(value)
+        return float
     if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        return [_to_json(item, v) for v in value]
-    return value  # type: ignore[no-any-return]
+        write = _writer(get_args(kind)[0])
+        return lambda value: [write(item) for item in value]
+    return lambda value: value
 
 
 def _half_from_json(half_class: type[_Half], value: object, where: str) -> _Half:
-    types = _TYPES[half_class]
-    given = _object(value, where, frozenset(types), optional=frozenset(_DEFAULTS[half_class]))
+    given = _object(value, where, _NAMES[half_class], optional=_OPTIONAL[half_class])
     return half_class(
         **{
-            name: _from_json(kind, given[name], f"{where}.{name}")
-            for name, kind in types.items()
+            name: read(given[name], f"{where}.{name}")
+            for name, read in _READERS[half_class]
             if name in given
         }
     )
@@ -135,21 +150,45 @@ def _object(
     return value
 
 
-def _from_json(kind: Any, value: Any, where: str) -> Any:
+def _reader(kind: Any) -> Callable[[Any, str], Any]:
+    """Return what reads values of a type, strictly; made once, like `_writer`."""
     if get_origin(kind) is Literal:
-        if not isinstance(value, str) or value not in get_args(kind):
-            raise ValueError(f"{where} must be one of {list(get_args(kind))}, but got {value!r}.")
-        return value
+        return partial(_read_word, get_args(kind))
     if get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{where} must be a list, but got {value!r}.")
-        item = get_args(kind)[0]
-        return tuple(_from_json(item, v, f"{where}[{i}]") for i, v in enumerate(value))
-    if kind is bool and isinstance(value, bool):
-        return value
-    if not isinstance(value, bool):
-        if kind is int and isinstance(value, int):
+        return partial(_read_tuple, _reader(get_args(kind)[0]))
+    return partial(_read_scalar, kind)
+
+
+def _read_word(options: tuple[str, ...], value: Any, where: str) -> str:
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{where} must be one of {list(options)}, but got {value!r}.")
+    return value
+
+
+def _read_tuple(read: Callable[[Any, str], Any], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{where} must be a list, but got {value!r}.")  # noqa: TRY004 - bad data
+    return tuple(read(v, f"{where}[{i}]") for i, v in enumerate(value))
+
+
+def _read_scalar(kind: type[Any], value: Any, where: str) -> Any:
+    is_flag = isinstance(value, bool)
+    if is_flag == (kind is bool):
+        if is_flag or (kind is int and isinstance(value, int)):
             return value
-        if kind is float and isinstance(value, int | float) and abs(value) <= sys.float_info.max:
+        if kind is float and isinstance(value, int | float) and abs(value) <= _LARGEST:
             return float(value)
     raise ValueError(f"{where} must be a finite {kind.__name__}, but got {value!r}.")
+
+
+_LARGEST = sys.float_info.max
+_WRITERS = {
+    half: tuple((name, _writer(kind)) for name, kind in types.items())
+    for half, types in _TYPES.items()
+}
+_READERS: dict[type[Any], tuple[tuple[str, Callable[[Any, str], Any]], ...]] = {
+    half: tuple((name, _reader(kind)) for name, kind in types.items())
+    for half, types in _TYPES.items()
+}
+_NAMES = {half: frozenset(types) for half, types in _TYPES.items()}
+_OPTIONAL = {half: frozenset(defaults) for half, defaults in _DEFAULTS.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 from trainers.folder import folder_of
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = "masga-member-1"
 STATE_FILE = "state.json"
+_TENSORS = re.compile(r"tensors-[0-9a-f]{16}\.safetensors")
+"""Names of tensors' files: none that leads out of the directory."""
 
 
 class CheckpointDamaged(Exception):  # noqa: N818 (a state of the file, named as users meet it)
@@ -103,15 +106,25 @@ def read_checkpoint(directory: Path | Folder) -> tuple[MemberState, dict[str, Js
     path = folder.place(STATE_FILE)
     try:
         document = json.loads(_read(folder, STATE_FILE))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointDamaged(path, f"it is not JSON ({error}).") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointDamaged(path, f"its format is not {FORMAT}.")
     found = document.pop("sha256", None)
-    if (expected := _digest(document)) != found:
+    try:
+        expected = _digest(document)
+    except ValueError as error:  # NaN, which is never written
+        raise CheckpointDamaged(path, f"it is not JSON ({error}).") from error
+    if expected != found:
         raise CheckpointDamaged(
             path, f"its sha256 is {expected}, but {found} was recorded when it was written."
         )
+    if document.keys() != {"format", "tensors", "tensors_sha256", "state", "extra"}:
+        raise CheckpointDamaged(path, f"its keys are {sorted(document)}.")
+    if not isinstance(document["tensors"], str) or not _TENSORS.fullmatch(document["tensors"]):
+        raise CheckpointDamaged(path, f"it names the tensors {document['tensors']!r:.60}.")
+    if not isinstance(document["extra"], dict):
+        raise CheckpointDamaged(path, "what is kept with it is no JSON object.")
     data = _read(folder, document["tensors"])
     if (digest := hashlib.sha256(data).hexdigest()) != document["tensors_sha256"]:
         raise CheckpointDamaged(
@@ -139,7 +152,7 @@ def _read(folder: Folder, name: str) -> bytearray:
 
 
 def _write_both(
-    folder: Folder, tensors: str, pieces: Iterable[bytes | memoryview], text: bytes
+    folder: Folder, tensors: str, pieces: Iterable[bytes | bytearray | memoryview], text: bytes
 ) -> None:
     """Write the tensors, then what names them, then delete what is named no more."""
     before = {entry.name for entry in folder.entries()}

@@ -42,7 +42,7 @@ class Folder(Protocol):
             FileNotFoundError: There is none of this name.
         """
 
-    def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
+    def write(self, name: str, pieces: Iterable[bytes | bytearray | memoryview]) -> None:
         """Put the file in the place of what has this name, and return when it is there to stay.
 
         Raises:
@@ -84,7 +84,7 @@ class LocalFolder:
                 view = view[count:]
             return data
 
-    def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
+    def write(self, name: str, pieces: Iterable[bytes | bytearray | memoryview]) -> None:
         """Write to a temporary name, flush to disk, rename, flush the directory."""
         self.path.mkdir(parents=True, exist_ok=True)
         temporary = self.path / f".{name}.{secrets.token_hex(4)}"

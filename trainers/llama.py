@@ -10,21 +10,26 @@ never left out.
 from __future__ import annotations
 
 import json
+import re
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from search_spaces.gpt.architecture import Architecture
+from search_spaces.gpt.cost import count_parameters
+from search_spaces.gpt.plausible import LARGEST, MOST_LAYERS, require_plausible
 from trainers.model import Transformer
 from trainers.serialisation import deserialise
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from search_spaces.gpt.architecture import Activation
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
+"""Names of shards: none that leads out of the directory."""
 
 
 class ForeignCheckpointError(Exception):
@@ -99,9 +104,10 @@ def read_llama(directory: Path, *, context_length: int | None = None) -> Transfo
     path = directory / CONFIG
     config = _json(path)
     architecture = _architecture(config, path, context_length)
+    _require_weights(architecture, directory)
     model = Transformer(
         architecture,
-        norm_epsilon=float(_field(config, "rms_norm_eps", path)),
+        norm_epsilon=_positive(config, "rms_norm_eps", path),
         rotary_base=_rotary_base(config, path),
     )
     _load(model, directory)
@@ -115,25 +121,32 @@ def _architecture(config: dict[str, Any], path: Path, context_length: int | None
             path, f"model_type is one of {', '.join(_KINDS)}", f"it is {config.get('model_type')!r}"
         )
     _insist_on_plain(config, kind, path)
-    layers = int(_field(config, "num_hidden_layers", path))
-    heads = int(_field(config, "num_attention_heads", path))
-    width = int(_field(config, "hidden_size", path))
-    longest = int(_field(config, "max_position_embeddings", path))
-    return Architecture(
-        vocab_size=int(_field(config, "vocab_size", path)),
+    layers = _whole(config, "num_hidden_layers", path, most=MOST_LAYERS)
+    heads = _whole(config, "num_attention_heads", path)
+    width = _whole(config, "hidden_size", path)
+    longest = _whole(config, "max_position_embeddings", path)
+    shared = _whole({"num_key_value_heads": heads, **_given(config)}, "num_key_value_heads", path)
+    narrow = _whole({"head_dim": width // heads, **_given(config)}, "head_dim", path)
+    architecture = Architecture(
+        vocab_size=_whole(config, "vocab_size", path),
         context_length=longest if context_length is None else min(context_length, longest),
         num_layers=layers,
         d_model=width,
-        head_dim=int(config.get("head_dim") or width // heads),
+        head_dim=narrow,
         num_heads=(heads,) * layers,
-        num_kv_heads=(int(config.get("num_key_value_heads") or heads),) * layers,
-        d_ff=(int(_field(config, "intermediate_size", path)),) * layers,
+        num_kv_heads=(shared,) * layers,
+        d_ff=(_whole(config, "intermediate_size", path),) * layers,
         activation=kind.activation,
         norm="rms",
         position="rotary",
         qk_norm=kind.qk_norm,
         tied_embeddings=bool(config.get("tie_word_embeddings", False)),
     )
+    try:
+        require_plausible(architecture)
+    except ValueError as error:
+        raise _unsuitable(path, "its numbers make a model", str(error).removesuffix(".")) from error
+    return architecture
 
 
 def _insist_on_plain(config: dict[str, Any], kind: _Kind, path: Path) -> None:
@@ -159,10 +172,25 @@ def _insist_on_plain(config: dict[str, Any], kind: _Kind, path: Path) -> None:
 
 def _rotary_base(config: dict[str, Any], path: Path) -> float:
     rotary = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rotary, dict):
+        raise _unsuitable(path, "rope_parameters is a JSON object", f"it is {rotary!r:.60}")
     kind = rotary.get("rope_type", rotary.get("type", "default"))
     if kind != "default":
         raise _unsuitable(path, "rotary positions are not scaled", f"rope_type is {kind!r}")
-    return float(rotary.get("rope_theta", config.get("rope_theta", 10_000.0)))
+    base = rotary.get("rope_theta", config.get("rope_theta", 10_000.0))
+    return _positive({"rope_theta": base}, "rope_theta", path)
+
+
+def _require_weights(architecture: Architecture, directory: Path) -> None:
+    """Check that there are files with so many weights, before room is made for them."""
+    needed = count_parameters(architecture)
+    try:
+        held = sum(path.stat().st_size for path in _weight_files(directory))
+    except OSError as error:
+        raise _unreadable(Path(error.filename), error.strerror or str(error)) from error
+    if needed > held:
+        law = f"the weights of a model as config.json says have at least {needed} bytes"
+        raise _unreadable(directory, f"there are {held}", law=law)
 
 
 def _load(model: Transformer, directory: Path) -> None:
@@ -172,12 +200,7 @@ def _load(model: Transformer, directory: Path) -> None:
         try:
             tensors, _ = deserialise(bytearray(path.read_bytes()))
         except (OSError, ValueError) as error:
-            raise ForeignCheckpointError(
-                where=str(path),
-                law="the weights can be read",
-                found=str(error).removesuffix("."),
-                remedy="Export or download the checkpoint again.",
-            ) from error
+            raise _unreadable(path, str(error).removesuffix(".")) from error
         for written, tensor in tensors.items():
             name = _name(written)
             if name == "unembedding.weight" and model.unembedding is None:
@@ -206,9 +229,12 @@ def _weight_files(directory: Path) -> list[Path]:
     index = directory / INDEX
     if index.exists():
         names = _json(index).get("weight_map")
-        if isinstance(names, dict) and names:
-            return [directory / name for name in sorted(set(names.values()))]
-        raise _unsuitable(index, "it maps weights to files", "it has no weight_map")
+        if not isinstance(names, dict) or not names:
+            raise _unsuitable(index, "it maps weights to files", "it has no weight_map")
+        for name in names.values():
+            if not isinstance(name, str) or not _SHARD.fullmatch(name):
+                raise _unsuitable(index, "its files lie beside it", f"it names {name!r:.60}")
+        return [directory / name for name in sorted(set(names.values()))]
     return [directory / WEIGHTS]
 
 
@@ -225,7 +251,7 @@ def _name(written: str) -> str | None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
         raise ForeignCheckpointError(
             where=str(path),
@@ -242,6 +268,38 @@ def _field(config: dict[str, Any], name: str, path: Path) -> Any:
     if config.get(name) is None:
         raise _unsuitable(path, f"{name} is given", "it is missing")
     return config[name]
+
+
+def _given(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are not null."""
+    return {name: value for name, value in config.items() if value is not None}
+
+
+def _whole(config: dict[str, Any], name: str, path: Path, *, most: int = LARGEST) -> int:
+    value = _field(config, name, path)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise _unsuitable(path, f"{name} is a whole number from 1 to {most}", _shown(value))
+    return value
+
+
+def _positive(config: dict[str, Any], name: str, path: Path) -> float:
+    value = _field(config, name, path)
+    if not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
+        raise _unsuitable(path, f"{name} is a number above 0", _shown(value))
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"it is {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _unreadable(
+    path: Path, found: str, *, law: str = "the weights can be read"
+) -> ForeignCheckpointError:
+    return ForeignCheckpointError(
+        where=str(path), law=law, found=found, remedy="Export or download the checkpoint again."
+    )
 
 
 def _unsuitable(path: Path, law: str, found: str) -> ForeignCheckpointError:

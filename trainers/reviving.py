@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from search_spaces.gpt.cost import count_parameters
+from search_spaces.gpt.plausible import require_plausible
 from trainers.model import Transformer
 
 if TYPE_CHECKING:
@@ -18,10 +20,16 @@ def model_of(state: MemberState) -> Transformer:
     """Return the model of a state, on the CPU; its weights are copied.
 
     Raises:
-        ValueError: a weight is missing, unknown or of a shape that the architecture has not.
+        ValueError: a weight is missing, unknown or of a shape that the architecture has not, or
+            there is no such architecture.
     """
+    weights = without_prefix(state.tensors, "model.")
+    require_plausible(state.architecture)
+    held, needed = sum(w.numel() for w in weights.values()), count_parameters(state.architecture)
+    if needed > held:  # before room is made for them
+        raise ValueError(f"A state of this architecture has {needed} weights, but got {held}.")
     model = Transformer(state.architecture)
-    _load_weights(model, without_prefix(state.tensors, "model."))
+    _load_weights(model, weights)
     return model
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from search_spaces.fitting import require_fit
 from search_spaces.genome import Genome, genome_from_json, genome_to_json
 from trainers.state import MemberState, Position
 
@@ -107,11 +108,13 @@ def deserialise(buffer: Buffer) -> tuple[dict[str, Tensor], dict[str, str]]:
         )
     try:
         header = json.loads(bytes(buffer[8:start]))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"The header must be JSON, but: {error}.") from error
     if not isinstance(header, dict):
         raise ValueError("The header must be a JSON object.")  # noqa: TRY004 (bad data, not type)
     metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("The metadata must be a JSON object of strings.")
     with warnings.catch_warnings():
         # A buffer from shared memory is read-only; torch warns of writing, which nobody does.
         warnings.filterwarnings("ignore", message="The given buffer is not writable")
@@ -143,9 +146,11 @@ def state_from_json(document: dict[str, Any], tensors: dict[str, Tensor]) -> Mem
     """Return the state that `state_to_json` has written, with its tensors.
 
     Raises:
-        ValueError: a field is missing or unknown, or a gene has the wrong type.
+        ValueError: a field is missing or unknown, or a value has the wrong type.
     """
     expected = {"architecture", "protocol", "position", *_MEASURED}
+    if not isinstance(document, dict):
+        raise ValueError("A state must be a JSON object.")  # noqa: TRY004 (bad data, not type)
     if document.keys() | _LATER != expected:
         odd = sorted((document.keys() | _LATER) ^ expected)
         raise ValueError(
@@ -156,13 +161,15 @@ def state_from_json(document: dict[str, Any], tensors: dict[str, Tensor]) -> Mem
         position = Position(**_frozen(document["position"]))
     except TypeError as error:
         raise ValueError(f"A position must have the fields of Position: {error}.") from error
-    return MemberState(
+    state = MemberState(
         architecture=genome.architecture,
         protocol=genome.protocol,
         position=position,
         tensors=tensors,
         **{name: _frozen(document[name]) for name in _MEASURED if name in document},
     )
+    require_fit(state)
+    return state
 
 
 def _plain(value: Any) -> Json:

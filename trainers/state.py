@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from torch import Tensor  # noqa: TC002 - the annotations are read at run time, too
 
-    from search_spaces.gpt.architecture import Architecture
-    from search_spaces.gpt.protocol import Protocol
+from search_spaces.gpt.architecture import Architecture  # noqa: TC001 - likewise
+from search_spaces.gpt.protocol import Protocol  # noqa: TC001 - likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

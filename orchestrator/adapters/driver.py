@@ -16,7 +16,7 @@ from orchestrator.events import SearchStarted
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.resuming import has_finished, require_same_text, run_to_resume
-from orchestrator.run_corpus import corpus_json
+from orchestrator.run_corpus import corpus_json, corpus_of_search
 from orchestrator.run_directory import check_holds_search, check_writable
 from orchestrator.search import Search
 from orchestrator.setting import prepare
@@ -114,7 +114,10 @@ def _run(
 
 def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience) -> SearchOutcome:
     """Begin the search, or go on where its log ends; the log begins once nothing is amiss."""
-    setting = prepare(config)
+    text = None
+    if log.events and isinstance(log.events[0], SearchStarted):
+        text = corpus_of_search(config, directory, log.events[0].corpus)
+    setting = prepare(config, text=text)
     for note in setting.notes:
         _LOG.warning("%s", note)
     started = SearchStarted(

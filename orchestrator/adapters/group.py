@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from trainers.data import open_corpus
 from trainers.distributed.follower import Follower
 from trainers.distributed.group import MemberGroup, RanksLost
 from trainers.distributed.meeting import call_meeting, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from orchestrator.adapters.worker import WorkerSetup
     from trainers.data import Corpus
@@ -40,8 +38,8 @@ GRACE_SECONDS = 10.0
 class Rank:
     """The actor of a rank other than 0."""
 
-    def __init__(self, corpus: Path) -> None:
-        self._corpus = open_corpus(corpus)
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._corpus = setup.open_corpus()
         self._ties = contextlib.ExitStack()
         self._follower: Follower | None = None
 
@@ -158,7 +156,7 @@ def member_group(corpus: Corpus, setup: WorkerSetup) -> Iterator[MemberGroup]:
                 placement, placement_group_bundle_index=rank
             ),
         )
-        .remote(setup.corpus)
+        .remote(setup)
         for rank in range(1, setup.processes)
     ]
     followers: RayFollowers | None = None

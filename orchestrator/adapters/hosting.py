@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
-from orchestrator.storage.working_copy import checkpoints_in
+from orchestrator.storage.working_copy import checkpoints_in, corpora_of
+from trainers.data import store_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,6 +102,9 @@ def host(
     from orchestrator.adapters.course import Course  # noqa: PLC0415 - imports ray
     from orchestrator.adapters.mailbox import start_mailbox  # noqa: PLC0415
 
+    corpora = corpora_of(hosting.directory)
+    if corpora is not None:
+        store_corpus(hosting.setting.corpus, corpora)
     mailbox = start_mailbox(hosting.resources.stall_seconds, hosting.spread)
     course = Course(
         conductor=conductor,
@@ -141,6 +145,7 @@ def _tune(
 
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
+        corpora=corpora_of(hosting.directory),
         checkpoints=checkpoints_in(hosting.directory.resolve()),
         settings=hosting.setting.settings,
         asynchronous=hosting.one_by_one,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.adapters.mlflow.client import open_client, told_to_users
 from orchestrator.errors import UserError
 from orchestrator.record.values import PARENT, SEGMENT_TAG
 
@@ -25,12 +26,18 @@ def read_experiment(name: str, *, client: Any = None) -> Sequence[Mapping[str, o
         client: An MLflow client; made where not given.
 
     Raises:
-        UserError: No such experiment, or one without runs.
+        UserError: No such experiment, one without runs, or a store that does not answer.
     """
-    if client is None:
-        import mlflow  # noqa: PLC0415 - heavy, loaded on use
+    if client is not None:
+        return _read(name, client)
+    import mlflow  # noqa: PLC0415 - heavy, loaded on use
 
-        client = mlflow.MlflowClient()
+    uri = mlflow.get_tracking_uri()
+    with told_to_users(uri):
+        return _read(name, open_client(uri))
+
+
+def _read(name: str, client: Any) -> Sequence[Mapping[str, object]]:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         raise UserError(

@@ -14,6 +14,7 @@ from ray import tune
 
 from orchestrator.adapters.mailbox import Closed, Leaving
 from orchestrator.adapters.nodes import this_node
+from orchestrator.cache import cache_directory
 from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.events import Reported, encode
 from orchestrator.leases import WorkerLife
@@ -21,7 +22,7 @@ from orchestrator.member_host import MemberHost
 from orchestrator.observers import LiveProgress
 from orchestrator.tasks import Train, answered
 from search_spaces.gpt.cost import count_parameters
-from trainers.data import CorpusError, open_corpus
+from trainers.data import CorpusError, fetch_corpus, is_prepared, open_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Assessed
     from orchestrator.leases import Lease
     from orchestrator.tasks import Assess, StateKey, TaskName
+    from trainers.data import Corpus
     from trainers.folder import Folder
     from trainers.interval import Progress
     from trainers.settings import TrainerSettings
@@ -47,6 +49,7 @@ class WorkerSetup:
     """What a worker needs to know."""
 
     corpus: Path
+    """Of the prepared text, named for its digest; perhaps not on every node."""
     checkpoints: Path | Folder
     settings: TrainerSettings
     asynchronous: bool
@@ -58,6 +61,14 @@ class WorkerSetup:
     """Of each process."""
     gpus: float = 0
     """Of each process."""
+    corpora: Folder | None = None
+    """Where a node without it fetches the text from."""
+
+    def open_corpus(self) -> Corpus:
+        """Open the text here, or in the cache of this node, fetched if need be."""
+        if self.corpora is None or is_prepared(self.corpus):
+            return open_corpus(self.corpus)
+        return fetch_corpus(self.corpora, self.corpus.name, cache_directory() / "corpora")
 
 
 class ObjectStore:
@@ -117,7 +128,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
                 self._mailbox.beat.remote(self._life, self._holding)
 
     def _open(self) -> MemberHost:
-        corpus, group = open_corpus(self._setup.corpus), None
+        corpus, group = self._setup.open_corpus(), None
         if self._setup.processes > 1:
             from orchestrator.adapters.group import member_group  # noqa: PLC0415 - torch.distributed
 

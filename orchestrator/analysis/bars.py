@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from orchestrator.console.plain import PlainConsole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from rich.console import Console
 
 
 class Bars:
@@ -22,7 +25,7 @@ class Bars:
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=console or Console(stderr=True),
+            console=console or PlainConsole(stderr=True),
         )
 
     def stage(self, name: str, total: int) -> Callable[[int], None]:

@@ -12,7 +12,7 @@ from orchestrator.errors import Clause, UserError, for_user
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchStarted
 from orchestrator.resuming import files_of, logged_run
-from orchestrator.run_corpus import corpus_of
+from orchestrator.run_corpus import corpus_of_search
 from orchestrator.storage.working_copy import checkpoints_in
 from orchestrator.story.telling import is_baseline, leaderboard, told
 from orchestrator.tasks import StateKey
@@ -63,9 +63,9 @@ def subject_of_search(directory: Path, wanted: Wanted) -> Subject:
     require_trusted(
         lambda: text_reaches(config, directory), files=files_of(directory), trust=wanted.trust
     )
-    corpus, notes = corpus_of(config)
     started = events[0]
     assert isinstance(started, SearchStarted)
+    corpus, notes = corpus_of_search(config, directory, started.corpus)
     if started.corpus["digest"] != corpus.digest:
         raise UserError(
             where=f"{directory}: corpus",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.trusting import add_trust
+from orchestrator.console.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(to_json(found), indent=1, allow_nan=False))
     else:
-        print(summary(found))
+        print(printable(summary(found)))
     print(f"masga: written: {', '.join(made.shown(page) for page in pages)}", file=sys.stderr)
     return 0
 

@@ -56,12 +56,12 @@ def add(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Certify."""
     # pydantic, torch and rich: not for --help
-    from rich.console import Console  # noqa: PLC0415
-
     from orchestrator.certification.directory import place_of  # noqa: PLC0415
     from orchestrator.certification.tally import tallied  # noqa: PLC0415
+    from orchestrator.console.plain import PlainConsole  # noqa: PLC0415
     from orchestrator.export.subject import find_subject  # noqa: PLC0415
     from orchestrator.resuming import run_to_resume  # noqa: PLC0415
+    from orchestrator.run_corpus import corpus_of_search  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
     from orchestrator.setting import prepare  # noqa: PLC0415
     from orchestrator.storage.working_copy import arrive, shown  # noqa: PLC0415
@@ -72,12 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
     subject = find_subject(directory)
     assert subject.story.started is not None
     config = run_to_resume([subject.story.started], directory, trust=arguments.trust)
-    setting = prepare(config)
+    text = corpus_of_search(config, directory, subject.story.started.corpus)
+    setting = prepare(config, text=text)
     plan, started = _commission(arguments, subject, setting)
     place, events = place_of(directory, started)
-    console = Console()
+    console: Console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = PlainConsole(width=_PLAIN_WIDTH)
     if subject.story.finished is None:
         print(f"masga: this search has not finished: {subject} is what there is", file=sys.stderr)
     if not tallied(events).finished:

@@ -56,7 +56,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from orchestrator.comparing.comparison import compare  # noqa: PLC0415
     from orchestrator.comparing.opening import open_searches  # noqa: PLC0415 - numpy
+    from orchestrator.credentials import require_no_credentials  # noqa: PLC0415
 
+    require_no_credentials(arguments.tracking_uri, where="--tracking-uri")
     if arguments.html is not None:
         _check_target(arguments.html)
     opened = open_searches(arguments.names, fetch=_fetch_from(arguments.tracking_uri))
@@ -72,11 +74,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(as_json(comparison))
     else:
-        from rich.console import Console  # noqa: PLC0415
-
         from orchestrator.comparing.terminal import tables  # noqa: PLC0415
+        from orchestrator.console.plain import PlainConsole  # noqa: PLC0415
 
-        Console(highlight=False).print(tables(comparison))
+        PlainConsole(highlight=False).print(tables(comparison))
     return 0
 
 

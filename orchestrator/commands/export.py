@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.trusting import add_trust
+from orchestrator.console.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
     name = f"{arguments.format}-m{subject.member:03d}-g{subject.generation:03d}{format_.suffix}"
     force: bool = arguments.force
     if subject.damage is not None:
-        print(f"masga: {subject.damage} What is whole before it is exported.", file=sys.stderr)
+        print(
+            f"masga: {printable(subject.damage)} What is whole before it is exported.",
+            file=sys.stderr,
+        )
     elif subject.story.finished is None:
         state = "is running" if has_writer(subject.directory / LOG_NAME) else "was stopped"
         print(
@@ -78,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     with made_at(arguments.output, otherwise=otherwise, force=force) as made:
         write_whole(made.path, lambda part: format_.write(subject, part), force=force)
     print(f"{_name(subject)}: {arguments.format} in {made}")
-    print("\n".join(("use it:", *(f"  {line}" for line in format_.use(subject, made.path)))))
+    begin = "use it:" if made.stays else f"use it, once {made.path.name} is fetched from there:"
+    print("\n".join((begin, *(f"  {line}" for line in format_.use(subject, made.here)))))
     return 0
 
 

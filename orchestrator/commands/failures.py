@@ -9,6 +9,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from orchestrator.console.printable import printable
+from orchestrator.credentials import without_secrets
 from orchestrator.errors import UserError
 
 _USERS_TO_MEND = frozenset(
@@ -29,24 +31,25 @@ def exit_code(error: Exception, *, directory: Path | None = None) -> int:
         return 0
     if isinstance(error, UserError):
         for line in str(error).splitlines():
-            print(f"masga: {line}", file=sys.stderr)
+            print(f"masga: {printable(line)}", file=sys.stderr)
         return 2
     if isinstance(error, OSError) and error.errno in _USERS_TO_MEND:
-        where = error.filename or "the file system"
+        where = printable(str(error.filename or "the file system"))
         print(f"masga: {where}: cannot be used: {error.strerror}.", file=sys.stderr)
         print("masga: Nothing that was done is lost. Mend that, then go on.", file=sys.stderr)
         return 2
-    print(f"masga: a fault of masga: {type(error).__name__}: {error}", file=sys.stderr)
-    written = _write_traceback(error, directory)
+    told = printable(without_secrets(f"{type(error).__name__}: {error}"))
+    print(f"masga: a fault of masga: {told}", file=sys.stderr)
+    text = without_secrets("".join(traceback.format_exception(error)))
+    written = _write_traceback(text, directory)
     if written is None:
-        traceback.print_exception(error)
+        print(text, file=sys.stderr)
     else:
         print(f"masga: Please report it with the traceback in {written}.", file=sys.stderr)
     return 1
 
 
-def _write_traceback(error: Exception, directory: Path | None) -> Path | None:
-    text = "".join(traceback.format_exception(error))
+def _write_traceback(text: str, directory: Path | None) -> Path | None:
     for place in (directory, Path(tempfile.gettempdir())):
         if place is None:
             continue

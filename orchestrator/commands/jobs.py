@@ -6,6 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from orchestrator.console.printable import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -52,9 +54,9 @@ def status(arguments: argparse.Namespace) -> int:
     print(_line(job))
     lines = [line for line in jobs.logs(job.id).splitlines() if line.strip()]
     if lines:
-        print(f"  last line: {lines[-1].strip()}")
+        print(f"  last line: {printable(lines[-1].strip())}")
     if job.message:
-        print(f"  Ray says: {job.message}")
+        print(f"  Ray says: {printable(job.message)}")
     return 0
 
 
@@ -74,7 +76,7 @@ def stop(arguments: argparse.Namespace) -> int:
     job = jobs.wait(arguments.job)
     print(_line(job) if was_running else f"{_line(job)}: there was nothing to stop")
     if was_running and job.search:
-        told = shlex.quote(f"{job.output}/{job.search}")
+        told = shlex.quote(_search(job))
         print(
             "  go on with it: masga submit RUN.yaml --resume "
             f"{told}{options(arguments)}  (the directory that its log names)"
@@ -114,6 +116,14 @@ def _jobs(arguments: argparse.Namespace) -> Jobs:
     from orchestrator.adapters.jobs import Jobs  # noqa: PLC0415 - ray: seconds
 
     return Jobs(arguments.address)
+
+
+def _search(job: Job) -> str:
+    from orchestrator.storage.place import Place, is_remote  # noqa: PLC0415 - with its user
+
+    if is_remote(job.output):
+        return str(Place.parse(job.output, where="output of the job") / job.search)
+    return f"{job.output}/{job.search}"
 
 
 def _line(job: Job) -> str:

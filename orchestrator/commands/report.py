@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.console.printable import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     with made_at(arguments.output, otherwise=directory / REPORT_NAME, force=True) as made:
         write_report(subject, made.path)
     if subject.damage is not None:
-        print(f"masga: {subject.damage} The report tells what is whole before it.")
+        print(f"masga: {printable(subject.damage)} The report tells what is whole before it.")
     elif subject.state != "finished":
         print(f"masga: this search is {subject.state}; the report tells how it stands")
     print(f"report: {made}")

@@ -30,12 +30,12 @@ def add(commands: Subparsers) -> None:
         "--output",
         default=DEFAULT_OUTPUT,
         metavar="DIR",
-        help="directory of searches on the cluster, the same on all of its nodes "
-        "(default: %(default)s)",
+        help="directory of searches on the cluster, the same on all of its nodes, or a URI such as "
+        "s3://bucket/runs (default: %(default)s)",
     )
     parser.add_argument("--follow", action="store_true", help="show what it prints until it ends")
     parser.add_argument(
-        "--resume", metavar="DIR", help="go on with a search in this directory of the cluster"
+        "--resume", metavar="DIR", help="go on with a search in this directory (or at this URI)"
     )
     parser.add_argument(
         "--corpus-on-cluster",

@@ -6,6 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.trusting import add_trust
+from orchestrator.console.printable import printable
+from orchestrator.credentials import require_no_credentials, without_credentials
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
     from orchestrator.trust import record_reaches, require_trusted  # noqa: PLC0415
 
+    require_no_credentials(arguments.tracking_uri, where="--tracking-uri")
     directory = arrive(arguments.directory)
     check_holds_search(directory)
     run = run_to_show(directory)
@@ -60,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         register_model=arguments.register_model or config.register_model,
     )
     if synced.damage is not None:
-        print(f"masga: {synced.damage}", file=sys.stderr)
+        print(f"masga: {printable(synced.damage)}", file=sys.stderr)
         print("masga: What is whole before that line was recorded.", file=sys.stderr)
     for line in _told(synced, directory, uri):
         print(line)
@@ -83,7 +86,8 @@ def _told(synced: Synced, directory: Path, uri: str) -> tuple[str, ...]:
         if synced.new_runs or synced.new_points
         else "nothing was missing"
     )
+    store = without_credentials(uri)
     return (
         f"{shown(directory)} {state}",
-        f"{uri} has it as run {synced.run_id} with {synced.segments} segments ({new})",
+        f"{store} has it as run {synced.run_id} with {synced.segments} segments ({new})",
     )

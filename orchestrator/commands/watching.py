@@ -6,14 +6,14 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.commands.failures import exit_code
 from orchestrator.commands.signals import INTERRUPTED
 from orchestrator.console.live_table import LiveTable
+from orchestrator.console.plain import PlainConsole
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, as_text, summary
+from orchestrator.credentials import without_secrets
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.observers import Audience
@@ -39,14 +39,16 @@ def watch(
     Raises:
         UserError: As the search does; nothing done is lost.
     """
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = PlainConsole(width=_PLAIN_WIDTH)
     display = LiveTable(console) if console.is_terminal else PlainLines(console)
     record = MlflowRecord(config.mlflow, directory=directory) if config.mlflow.enabled else None
     audience = Audience([display] if record is None else [display, record])
     console.print(f"search in {shown(directory)}", highlight=False, soft_wrap=True)
     again = f"masga resume {shlex.quote(shown(directory))}"
+    if record is not None:
+        record.knock()
     try:
         search((audience,))
     except KeyboardInterrupt:
@@ -96,7 +98,8 @@ def _leave_report(directory: Path) -> None:
     except Exception as error:  # noqa: BLE001 - the result of the search does not hang on a page
         again = f"masga report {shlex.quote(shown(directory))}"
         print(
-            f"masga: the report could not be made ({type(error).__name__}: {error}). "
+            f"masga: the report could not be made ({type(error).__name__}: "
+            f"{without_secrets(str(error))}). "
             f"The search has ended well; try again: {again}",
             file=sys.stderr,
         )

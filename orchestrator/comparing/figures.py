@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.comparing.curves import is_of_many_sizes
-from orchestrator.report.drawing import INK, MUTED, SERIES, counted, new_figure
+from orchestrator.report.drawing import INK, MUTED, SERIES, counted, literal, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def loss_by_tokens(comparison: Comparison, width: float) -> Figure:
             color=colour,
             linestyle=line,
             linewidth=1.8,
-            label=p.name,
+            label=literal(p.name),
         )
         axes.plot(tokens[-1:], [p.curve[-1].best], "o", color=colour, markersize=5)
     if comparison.common_tokens is not None and len(comparison.populations) > 1:
@@ -81,7 +81,7 @@ def diversity(comparison: Comparison, width: float) -> Figure:
             marker="o" if len(known) <= 40 else None,
             markersize=4,
             linewidth=1.6,
-            label=p.name,
+            label=literal(p.name),
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("generation")
@@ -107,14 +107,14 @@ def importance(comparison: Comparison, width: float) -> Figure:
         colour, _ = style(comparison.populations.index(p))
         places = [row + (at - (len(shown) - 1) / 2) * thick for row in range(len(names))]
         shares = [100 * genes[name].share if name in genes else 0.0 for name in names]
-        axes.barh(places, shares, height=0.9 * thick, color=colour, label=p.name)
+        axes.barh(places, shares, height=0.9 * thick, color=colour, label=literal(p.name))
         for place, share, name in zip(places, shares, names, strict=True):
             gene = genes.get(name)
             if gene is not None and gene.chance is not None:
                 axes.plot([100 * gene.chance], [place], "|", color=INK, markersize=7)
             if gene is not None and gene.stands_out:
                 axes.text(share, place, " *", va="center", color=INK)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [literal(name) for name in names])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share of the importance of all genes, %")

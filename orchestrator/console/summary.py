@@ -6,11 +6,12 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.console.plain import PlainConsole
 from orchestrator.numerals import count, duration, loss
 from orchestrator.story.comparison import compare, verdict
 from orchestrator.story.lineage import explained, lineage
@@ -53,7 +54,7 @@ def summary(story: Story, places: Places) -> RenderableType:
 
 def as_text(renderable: RenderableType, *, width: int) -> str:
     """Return what a file or pipe gets: no colours, and no blanks at the ends of lines."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    console = PlainConsole(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(renderable, highlight=False)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -98,12 +98,12 @@ class Subject:
             UserError: It cannot be made, or would be another one; or the search is not the user's
                 own and its text lies elsewhere.
         """
-        from orchestrator.run_corpus import corpus_of  # noqa: PLC0415 - torch
+        from orchestrator.run_corpus import corpus_of_search  # noqa: PLC0415 - torch
 
         assert self.story.started is not None
         self.require_trusted(lambda: text_reaches(self.run, self.directory))
         logged = self.story.started.corpus["digest"]
-        corpus, _ = corpus_of(self.run)
+        corpus, _ = corpus_of_search(self.run, self.directory, self.story.started.corpus)
         if corpus.digest != logged:
             raise UserError(
                 where=f"{self.directory / LOG_NAME}: corpus",

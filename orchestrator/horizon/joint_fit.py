@@ -93,12 +93,12 @@ def forecast(
         return np.full(members, np.nan), np.full(members, np.nan)
     square = np.array([fit.square for fit in fits])
     best = fits[int(np.argmin(square))]
-    factor = float(np.mean([serial_factor(best.residual[owner == i]) for i in range(members)]))
+    ends = np.cumsum([h.tokens.size for h in histories])
+    factor = float(np.mean([serial_factor(own) for own in np.split(best.residual, ends[:-1])]))
     weight = np.exp(-0.5 * loss.size / factor * np.log(square / square.min()))
     weight /= weight.sum()
     # what the law misses now it is taken to miss at the end: the latest measurement is the anchor
-    newest = np.cumsum([h.tokens.size for h in histories]) - 1
-    forecasts = np.array([fit.forecast + fit.residual[newest] for fit in fits])
+    forecasts = np.array([fit.forecast + fit.residual[ends - 1] for fit in fits])
     mean = weight @ forecasts
     variance = weight @ np.array([fit.variance for fit in fits]) * factor
     return mean, np.sqrt(variance + weight @ (forecasts - mean) ** 2)
@@ -146,46 +146,141 @@ def _ridge(
 ) -> _Fit:
     """Fit offsets, the shared amplitude, members' departures from it, and C.
 
-    The priors are rows of the regression, weighed against the noise by a few passes.
+    The priors are rows of the regression, weighed against the noise by a few passes. Members are
+    joined by the amplitude and C alone, so that their own two unknowns are eliminated one member at
+    a time (block elimination, the Schur complement: Golub & Van Loan 2013, section 4.5): the work
+    grows with the points, where the inverse of the whole grew with the cube of the members.
     """
     members, n = points.forward_end.size, loss.size
-    shape, end_shape = points.forward**-exponent, points.forward_end**-exponent
-    each = np.arange(members)
-    width = 2 * members + 2  # offsets, shared amplitude, departures, C
-    design, target = np.zeros((n, width)), np.zeros((members, width))
-    design[np.arange(n), owner] = 1.0
-    design[:, members] = design[np.arange(n), members + 1 + owner] = shape
-    design[:, -1] = -points.annealed
-    target[each, each] = 1.0
-    target[:, members] = target[each, members + 1 + each] = end_shape
-    target[:, -1] = -points.annealed_end
+    sums = _Sums.of(owner, loss, points.forward**-exponent, points.annealed, members=members)
+    end_shape = points.forward_end**-exponent
+    own = np.stack([np.ones(members), end_shape], axis=1)  # (members, 2): offset, departure
+    shared = np.stack([end_shape, -points.annealed_end], axis=1)  # (members, 2): amplitude, C
     amplitude, noise = max(0.3 * float(np.ptp(loss)), 1e-3), 0.05
     held = False
-    products, sums = design.T @ design, design.T @ loss
     for passed in range(ROUNDS):
-        believed, precision = np.zeros(width), np.zeros(width)
-        believed[-1] = prior.gain * amplitude
-        precision[members + 1 : -1] = 1.0 / max(prior.amplitude_spread * amplitude, 1e-6) ** 2
-        precision[-1] = 1.0 / (prior.gain_spread * amplitude) ** 2
+        spread = 1.0 / max(prior.amplitude_spread * amplitude, 1e-6) ** 2
+        believed, precision = prior.gain * amplitude, 1.0 / (prior.gain_spread * amplitude) ** 2
         if held:  # annealing lowers the loss: a negative C is held at zero
-            believed[-1], precision[-1] = 0.0, 1e12
-        gram = products / noise**2 + np.diag(precision + 1e-12)
-        gram[members, members] += 1e-9
-        inverse = np.linalg.inv(gram)
-        solution = inverse @ (sums / noise**2 + precision * believed)
-        residual = loss - design @ solution
+            believed, precision = 0.0, 1e12
+        system = sums.system(noise, spread=spread, believed=believed, precision=precision)
+        mine, common = system.solve()
+        residual = loss - sums.predicted(owner, mine, common)
         square = float((residual**2).sum()) + 1e-30
         noise = np.sqrt(square / max(n - members - 2, 1)) + 1e-6
-        amplitude = max(abs(float(solution[members])), 1e-3)
-        held = held or (passed == ROUNDS - 2 and float(solution[-1]) < 0)
-    penalty = float((precision * (solution - believed) ** 2).sum()) * noise**2
+        amplitude = max(abs(float(common[0])), 1e-3)
+        held = held or (passed == ROUNDS - 2 and float(common[1]) < 0)
+    penalty = spread * float((mine[:, 1] ** 2).sum()) + precision * float(common[1] - believed) ** 2
     return _Fit(
-        forecast=target @ solution,
-        variance=np.einsum("ij,jk,ik->i", target, inverse, target),
+        forecast=(own * mine).sum(axis=1) + shared @ common,
+        variance=system.variance(own, shared),
         residual=residual,
-        square=square + penalty,
-        amplitude=float(solution[members]),
+        square=square + penalty * float(noise) ** 2,
+        amplitude=float(common[0]),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """What the normal equations need of the points, summed by member."""
+
+    shape: Array  # (n,)
+    annealed: Array  # (n,)
+    block: Array  # (members, 2, 2), of (offset, departure) with themselves
+    border: Array  # (members, 2, 2), of (offset, departure) with (amplitude, C)
+    corner: Array  # (2, 2), of (amplitude, C) with themselves
+    own: Array  # (members, 2), of (offset, departure) with the losses
+    shared: Array  # (2,), of (amplitude, C) with the losses
+
+    @classmethod
+    def of(
+        cls, owner: Integers, loss: Array, shape: Array, annealed: Array, *, members: int
+    ) -> _Sums:
+        def by_member(values: Array) -> Array:
+            return np.asarray(np.bincount(owner, weights=values, minlength=members))
+
+        count, first = by_member(np.ones(loss.size)), by_member(shape)
+        second, crossed = by_member(shape**2), by_member(shape * annealed)
+        return cls(
+            shape=shape,
+            annealed=annealed,
+            block=np.stack([count, first, first, second], axis=1).reshape(-1, 2, 2),
+            border=np.stack([first, -by_member(annealed), second, -crossed], axis=1).reshape(
+                -1, 2, 2
+            ),
+            corner=np.array(
+                [
+                    [second.sum(), -crossed.sum()],
+                    [-crossed.sum(), float((annealed**2).sum())],
+                ]
+            ),
+            own=np.stack([by_member(loss), by_member(shape * loss)], axis=1),
+            shared=np.array([float((shape * loss).sum()), -float((annealed * loss).sum())]),
+        )
+
+    def system(self, noise: float, *, spread: float, believed: float, precision: float) -> _System:
+        """Weigh the points against the priors: of departures (`spread`) and of C."""
+        tiny = 1e-12
+        block = self.block / noise**2 + np.diag([tiny, spread + tiny])
+        corner = self.corner / noise**2 + np.diag([tiny + 1e-9, precision + tiny])
+        shared = self.shared / noise**2 + np.array([0.0, precision * believed])
+        return _System.of(
+            block=block,
+            border=self.border / noise**2,
+            corner=corner,
+            own=self.own / noise**2,
+            shared=shared,
+        )
+
+    def predicted(
+        self,
+        owner: Integers,
+        mine: Array,  # (members, 2)
+        common: Array,  # (2,)
+    ) -> Array:  # (n,)
+        """Return the fitted losses."""
+        amplitude = common[0] + mine[owner, 1]
+        return np.asarray(mine[owner, 0] + amplitude * self.shape - common[1] * self.annealed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _System:
+    """Normal equations after members' own unknowns are eliminated."""
+
+    inverse: Array  # (members, 2, 2), of each member's block
+    border: Array  # (members, 2, 2)
+    schur: Array  # (2, 2), inverse of what is left for (amplitude, C)
+    own: Array  # (members, 2)
+    left: Array  # (2,), right-hand side of (amplitude, C)
+
+    @classmethod
+    def of(
+        cls, *, block: Array, border: Array, corner: Array, own: Array, shared: Array
+    ) -> _System:
+        a, b, d = block[:, 0, 0], block[:, 0, 1], block[:, 1, 1]
+        determinant = a * d - b * b
+        inverse = np.stack([d, -b, -b, a], axis=1).reshape(-1, 2, 2) / determinant[:, None, None]
+        solved = inverse @ border  # (members, 2, 2)
+        left = shared - np.einsum("mij,mi->j", solved, own)
+        schur = np.linalg.inv(corner - np.einsum("mij,mik->jk", border, solved))
+        return cls(inverse=inverse, border=border, schur=schur, own=own, left=left)
+
+    def solve(self) -> tuple[Array, Array]:
+        """Return members' (offset, departure), (members, 2), and (amplitude, C), (2,)."""
+        common = self.schur @ self.left
+        rest = self.own - self.border @ common
+        return np.einsum("mij,mj->mi", self.inverse, rest), common
+
+    def variance(
+        self,
+        own: Array,  # (members, 2)
+        shared: Array,  # (members, 2)
+    ) -> Array:  # (members,)
+        """Return the variance of each member's own weights plus weights of what is shared."""
+        inner = np.einsum("mij,mj->mi", self.inverse, own)
+        outer = shared - np.einsum("mij,mi->mj", self.border, inner)
+        joint: Array = np.einsum("mi,ij,mj->m", outer, self.schur, outer)
+        return np.asarray((own * inner).sum(axis=1) + joint)
 
 
 def serial_factor(residual: Array) -> float:

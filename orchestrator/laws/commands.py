@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from orchestrator.console.printable import printable
+
 if TYPE_CHECKING:
     import argparse
 
@@ -146,7 +148,7 @@ def run(arguments: argparse.Namespace, *, read_experiment: ExperimentReader | No
     try:
         text = ACTIONS[arguments.laws_command](arguments, read_experiment)
     except UserError as error:
-        print(f"masga laws: {error}", file=sys.stderr)
+        print(printable(f"masga laws: {error}"), file=sys.stderr)
         return 2
-    print(text)
+    print(printable(text))
     return 0

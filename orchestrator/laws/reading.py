@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.errors import UserError
+from orchestrator.errors import Clause, UserError
 from orchestrator.laws.table import Table
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ExperimentReader = Callable[[str], Sequence[Mapping[str, object]]]
 """Reads the runs of a tracking experiment, named by what stands behind `mlflow:`."""
 
+_MOST_CELLS = 50_000_000
 _COMPARISONS = {
     "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
     "<": operator.lt, ">": operator.gt,
@@ -96,13 +97,13 @@ def _read_csv(path: Path) -> Table:
 
 def _read_json_lines(path: Path) -> Table:
     records = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, 5000 digits
                 raise UserError(
                     where=f"{path}, line {number}", law="every line is one JSON object",
                     found=str(error), remedy="Correct that line.",
@@ -121,12 +122,21 @@ def _read_parquet(path: Path) -> Table:
     from pyarrow.lib import ArrowException  # noqa: PLC0415 - heavy, loaded on use
 
     try:
-        table = pyarrow.parquet.read_table(path)
-    except ArrowException as error:
+        about = pyarrow.parquet.read_metadata(path)
+        is_small = about.num_rows * about.num_columns <= _MOST_CELLS
+        table = pyarrow.parquet.read_table(path, columns=None if is_small else [])
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    except (ArrowException, OSError, ValueError, KeyError) as error:  # all that Arrow raises
         raise UserError(
-            where=str(path), law="the file is Parquet", found=str(error),
-            remedy="Check how it was written.",
+            where=str(path), law="the file is Parquet with columns of different names",
+            found=Clause(f"Arrow says: {error}"), remedy="Check how it was written.",
         ) from error  # fmt: skip
+    if not is_small:
+        raise UserError(
+            where=str(path), law=f"a table of runs has at most {_MOST_CELLS} cells",
+            found=f"{about.num_rows} rows of {about.num_columns}",
+            remedy="Take the columns and rows that the law needs.",
+        )  # fmt: skip
     if table.num_rows == 0:
         raise UserError(
             where=str(path), law="a table has at least one row", found="none",
@@ -134,7 +144,7 @@ def _read_parquet(path: Path) -> Table:
         )  # fmt: skip
     return Table(
         source=str(path),
-        columns={name: _typed(table.column(name).to_pylist()) for name in table.column_names},
+        columns={name: _typed(cells) for name, cells in columns.items()},
         rows=np.arange(1, table.num_rows + 1, dtype=np.int64),
     )
 

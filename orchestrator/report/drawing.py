@@ -70,6 +70,11 @@ def _short(value: float) -> str:
     return re.sub(r"\.?0+(?=[A-Za-z]?$)", "", count(value)) if "." in count(value) else count(value)
 
 
+def literal(text: str) -> str:
+    """Return a name for a figure: dollar signs are no mathematics there."""
+    return text.replace("$", r"\$")
+
+
 def dress(axes: Axes) -> None:
     """Give a panel the page's style; for figures of several panels."""
     axes.patch.set_alpha(0.0)

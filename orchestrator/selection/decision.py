@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -94,12 +95,18 @@ class SelectionPolicy(Protocol):
         ...
 
 
+_MEMBER = attrgetter("member")
+
+
 def check_call(candidates: tuple[Candidate, ...], due: frozenset[int]) -> None:
     """Raise ValueError unless members are distinct and `due` is among them."""
-    members = [candidate.member for candidate in candidates]
-    if len(set(members)) != len(members):
-        raise ValueError(f"Each member must be a candidate once, but got members {members}.")
-    if strangers := due - set(members):
+    members = set(map(_MEMBER, candidates))
+    if len(members) != len(candidates):
+        raise ValueError(
+            f"Each member must be a candidate once, but got members "
+            f"{[candidate.member for candidate in candidates]}."
+        )
+    if strangers := due - members:
         raise ValueError(
             f"Due members must be candidates, but {sorted(strangers)} are not among "
             f"{sorted(members)}. Pass the whole population as candidates."

@@ -87,7 +87,8 @@ class ImprovementRate:
         parents = ordered[num_greedy : num_greedy + num_parents]
         evaluators = ordered[num_greedy + num_parents :]
         wishes = truncate(greedy, due=due, fraction=self.fraction, rng=rng)
-        champion = next(c for c in greedy if c.member == ranking(greedy)[0])
+        fittest = ranking(greedy)[0]
+        champion = next(candidate for candidate in greedy if candidate.member == fittest)
         handed = self._handover(champion, evaluators, due=due)
         wishes.update(handed)
         wishes.update(self._parents(parents, evaluators, due=due, rng=rng))

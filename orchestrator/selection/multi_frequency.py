@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.selection.decision import Candidate, Decision, ReplaceBy, check_call
-from orchestrator.selection.equal_tokens import advantages, ranking
+from orchestrator.selection.equal_tokens import advantage, ranking
 from orchestrator.selection.settling import settle
 
 if TYPE_CHECKING:
@@ -67,11 +67,9 @@ class MultiFrequency:
         by_member = {candidate.member: candidate for candidate in candidates}
         order = ranking(candidates)
         home = _homes(sorted(by_member), num_groups=min(len(self.periods), len(by_member) // 4))
-        advantage = advantages(candidates)
-        index = {candidate.member: i for i, candidate in enumerate(candidates)}
 
         def beats(one: int, other: int) -> bool:
-            return bool(advantage[index[one], index[other]] > 0)
+            return advantage(by_member[one], by_member[other]) > 0
 
         wishes: dict[int, Decision] = {}
         for group, period in enumerate(self.periods):

@@ -8,6 +8,7 @@ replaces it, so that every donor's state is still there when it is copied.
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.selection.decision import Candidate, Decision, Keep, ReplaceBy
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
+
+
+_MEMBER, _FAILED = attrgetter("member"), attrgetter("failed")
 
 
 def settle(
@@ -40,20 +44,20 @@ def settle(
         `SelectionPolicy.select` promises. Wishes that form a circle (possible where a policy
         compares by more than one yardstick) leave the best member of the circle in place.
     """
-    order = ranking(candidates)
-    alive = {candidate.member for candidate in candidates if not candidate.failed}
-    survivors = [member for member in order if member in alive]
-    if not survivors:
+    dead = set(map(_MEMBER, filter(_FAILED, candidates)))
+    if len(dead) == len(candidates):
         return {member: Keep() for member in sorted(due)}
-    place = {member: index for index, member in enumerate(order)}
     decided: dict[int, ReplaceBy] = {}
-    for member in sorted(due):
-        wish = wishes.get(member, Keep())
-        if isinstance(wish, ReplaceBy) and wish.donor in alive and wish.donor != member:
-            decided[member] = _with_living_protocol(wish, alive)
-    _open_circles(decided, place)
-    for member in sorted(due - alive - decided.keys()):
-        kept = [survivor for survivor in survivors if survivor not in decided]
+    if wishes:
+        alive = set(map(_MEMBER, candidates)) - dead
+        for member in sorted(due):
+            wish = wishes.get(member, Keep())
+            if isinstance(wish, ReplaceBy) and wish.donor in alive and wish.donor != member:
+                decided[member] = _with_living_protocol(wish, alive)
+    if decided:
+        _open_circles(decided, {member: at for at, member in enumerate(ranking(candidates))})
+    for member in sorted((due & dead) - decided.keys()):
+        kept = [m for m in ranking(candidates) if m not in dead and m not in decided]
         better_half = kept[: (len(kept) + 1) // 2]
         decided[member] = ReplaceBy(better_half[int(rng.integers(len(better_half)))])
     return {

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from orchestrator.selection.decision import Candidate, Decision, ReplaceBy, check_call
-from orchestrator.selection.equal_tokens import advantages
+from orchestrator.selection.equal_tokens import advantage
 from orchestrator.selection.settling import settle
 from orchestrator.selection.truncation import check_fraction, truncate
 
@@ -60,23 +60,21 @@ class SignificantTruncation:
         """
         check_call(candidates, due)
         wishes = truncate(candidates, due=due, fraction=self.fraction, rng=rng)
-        index = {candidate.member: i for i, candidate in enumerate(candidates)}
-        advantage = advantages(candidates)
+        by_member = {candidate.member: candidate for candidate in candidates}
         tested: dict[int, Decision] = {}
         for member, wish in wishes.items():
-            i = index[member]
             if not isinstance(wish, ReplaceBy):
                 continue
-            j = index[wish.donor]
-            if candidates[i].failed or self._is_significant(
-                float(advantage[j, i]), donor=candidates[j], replaced=candidates[i]
+            donor, replaced = by_member[wish.donor], by_member[member]
+            if replaced.failed or self._is_significant(
+                advantage(donor, replaced), donor=donor, replaced=replaced
             ):
                 tested[member] = wish
         return settle(tested, candidates, due=due, rng=rng)
 
-    def _is_significant(self, advantage: float, *, donor: Candidate, replaced: Candidate) -> bool:
+    def _is_significant(self, lead: float, *, donor: Candidate, replaced: Candidate) -> bool:
         return (
-            p_value(advantage, donor_losses=donor.batch_losses, losses=replaced.batch_losses)
+            p_value(lead, donor_losses=donor.batch_losses, losses=replaced.batch_losses)
             < self.level
         )
 

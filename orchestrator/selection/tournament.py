@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.selection.decision import Candidate, Decision, ReplaceBy, check_call
-from orchestrator.selection.equal_tokens import advantages
+from orchestrator.selection.equal_tokens import advantage
 from orchestrator.selection.settling import settle
 
 if TYPE_CHECKING:
@@ -42,15 +43,18 @@ class BinaryTournament:
         """Decide for the due members; see `SelectionPolicy.select`."""
         check_call(candidates, due)
         ordered = tuple(sorted(candidates, key=lambda candidate: candidate.member))
-        advantage = advantages(ordered)
         alive = [i for i, candidate in enumerate(ordered) if not candidate.failed]
         wishes: dict[int, Decision] = {}
         for i, candidate in enumerate(ordered):
-            rivals = [j for j in alive if j != i]
-            if candidate.member not in due or not rivals:
+            if candidate.member not in due:
                 continue
-            rival = rivals[int(rng.integers(len(rivals)))]
+            rivals = len(alive) - (not candidate.failed)  # all that live but itself
+            if not rivals:
+                continue
+            drawn = int(rng.integers(rivals))
+            itself = rivals if candidate.failed else bisect_left(alive, i)
+            rival = ordered[alive[drawn if drawn < itself else drawn + 1]]
             challenged = rng.random() < self.challenge_probability
-            if candidate.failed or (challenged and advantage[rival, i] > 0):
-                wishes[candidate.member] = ReplaceBy(ordered[rival].member)
+            if candidate.failed or (challenged and advantage(rival, candidate) > 0):
+                wishes[candidate.member] = ReplaceBy(rival.member)
         return settle(wishes, candidates, due=due, rng=rng)

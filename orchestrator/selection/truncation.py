@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.selection.decision import Candidate, Decision, ReplaceBy, check_call
-from orchestrator.selection.equal_tokens import advantages, ranking
+from orchestrator.selection.equal_tokens import advantage, ranking
 from orchestrator.selection.settling import settle
 
 if TYPE_CHECKING:
@@ -62,16 +62,17 @@ def truncate(
 ) -> dict[int, Decision]:
     """Return the wishes of truncation selection within these candidates."""
     best, worst = extremes(ranking(candidates), fraction=fraction)
-    index = {candidate.member: i for i, candidate in enumerate(candidates)}
-    failed = {candidate.member for candidate in candidates if candidate.failed}
-    advantage = advantages(candidates)
-    donors = [member for member in best if member not in failed]
     wishes: dict[int, Decision] = {}
+    if due.isdisjoint(worst):
+        return wishes
+    by_member = {candidate.member: candidate for candidate in candidates}
+    donors = [member for member in best if not by_member[member].failed]
     for member in worst:
         if member not in due or not donors:
             continue
         donor = donors[int(rng.integers(len(donors)))]
-        if member in failed or advantage[index[donor], index[member]] > 0:
+        replaced = by_member[member]
+        if replaced.failed or advantage(by_member[donor], replaced) > 0:
             wishes[member] = ReplaceBy(donor)
     return wishes
 

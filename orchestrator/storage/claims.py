@@ -2,9 +2,10 @@
 
 A claim is an object, `writers/<epoch>-<random>.json`, that its writer puts again every few seconds.
 Whoever wants to write puts a claim of a higher epoch than any before, looks around, and withdraws
-if there is another that lives or is not older than its own. A claim is alive as long as its last
-heartbeat is younger than a minute by the clock of the store, which stamps both: no other clock is
-compared. A fence (see `segments`) makes taking over certain whatever the one before still does.
+if there is another that lives or is not older than its own. A claim is dead when its last heartbeat
+is a minute older than one's own by the clock of the store, which stamps both: no other clock is
+compared; or when its process was one of this system and has gone. One in doubt is watched until it
+beats or is dead. A fence (see `segments`) makes taking over certain whatever the one before does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("masga")
 EVENTS, WRITERS = "events", "writers"
 _NAME = re.compile(r"(\d{6,})-[0-9a-f]{8}\.json")
+_FIELDS = frozenset({"host", "process"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,7 @@ class Claim:
 
     def _beat(self, writers: Folder) -> None:
         began = _now()
-        told = {"host": socket.gethostname(), "process": os.getpid()}
+        told = {"host": socket.gethostname(), "process": os.getpid(), "system": _system()}
         writers.write(self._name, [json.dumps(told).encode()])
         self._beaten = began
 
@@ -141,28 +144,55 @@ class Claim:
         return [entry for entry in self._writers.entries() if _NAME.fullmatch(entry.name)]
 
     def _require_alone(self) -> None:
+        """See that nobody else writes; one that may have died is watched until that is certain."""
+        watched = self._others()
+        is_told = False
+        while watched:
+            if not is_told:
+                _LOG.warning(
+                    "%s may be written by another process%s; waiting for up to %g s to see "
+                    "whether that lives",
+                    self._where,
+                    _told(_read(self._writers, min(watched))),
+                    self._rhythm.stale_seconds,
+                )
+                is_told = True
+            time.sleep(self._rhythm.beat_seconds / 5)
+            self._beat(self._writers)
+            now = self._others()
+            for name in watched.keys() & now.keys():
+                if now[name] != watched[name]:
+                    raise self._taken(name)  # it has just beaten
+            watched = now
+
+    def _others(self) -> dict[str, float]:
+        """Return the claims before this one that may live, with their last beats.
+
+        Raises:
+            UserError: One is not older than this one, or has begun to write.
+        """
         claims = self._claims()
         mine = next((claim for claim in claims if claim.name == self._name), None)
-        for claim in claims:
-            if mine is None or (
-                claim.name != self._name
-                and (
-                    _epoch(claim) >= self.epoch
-                    or claim.modified > mine.modified - self._rhythm.stale_seconds
-                )
-            ):
-                raise self._taken(claim.name)
-        if _highest_begun(self._events) >= self.epoch:
+        if mine is None or _highest_begun(self._events) >= self.epoch:
             raise self._taken(None)
+        found: dict[str, float] = {}
+        for claim in claims:
+            if claim.name == self._name:
+                continue
+            if _epoch(claim) >= self.epoch:
+                raise self._taken(claim.name)
+            oldest = mine.modified - self._rhythm.stale_seconds
+            if claim.modified > oldest and not _has_died(_read(self._writers, claim.name)):
+                found[claim.name] = claim.modified
+        return found
 
     def _taken(self, name: str | None) -> UserError:
-        whose = "" if name is None else _whose(self._writers, name)
+        whose = "" if name is None else _told(_read(self._writers, name))
         return UserError(
             where=self._where,
             law="one process writes a search",
             found=f"another one that is writing it now{whose}",
-            remedy="Wait for it or stop it (Ctrl-C), then resume. One that was killed counts as "
-            f"writing for {self._rhythm.stale_seconds:g} s after its last heartbeat.",
+            remedy="Wait for it or stop it (Ctrl-C), then resume.",
         )
 
     def _superseded(self) -> UserError:
@@ -181,18 +211,26 @@ def is_claimed(folder: Folder, rhythm: Rhythm = USUAL) -> bool:
     """Return whether a writer lives, by the clock of the store.
 
     To tell the time there, an object is written and deleted again, and only if there is a claim.
+    Whoever may only read is told by this machine's clock: nothing is decided by it.
     """
     writers = folder / WRITERS
     claims = [entry.modified for entry in writers.entries() if _NAME.fullmatch(entry.name)]
     if not claims:
         return False
+    return max(claims) > _now_of(writers) - rhythm.stale_seconds
+
+
+def _now_of(writers: Folder) -> float:
     clock = f"clock-{secrets.token_hex(4)}"
-    writers.write(clock, [b"{}"])
     try:
-        now = next(entry.modified for entry in writers.entries() if entry.name == clock)
+        writers.write(clock, [b"{}"])
+    except UserError as error:
+        _LOG.warning("Whether this search runs is told by this machine's clock: %s", error)
+        return time.time()
+    try:
+        return next(entry.modified for entry in writers.entries() if entry.name == clock)
     finally:
         writers.delete(clock)
-    return max(claims) > now - rhythm.stale_seconds
 
 
 def _highest_begun(events: Folder) -> int:
@@ -203,12 +241,31 @@ def _epoch(claim: Entry) -> int:
     return int(claim.name.partition("-")[0])
 
 
-def _whose(writers: Folder, name: str) -> str:
+def _read(writers: Folder, name: str) -> dict[str, object]:
+    """Return what a claim says of its process; nothing if it has gone."""
     try:
         told = json.loads(writers.read(name))
-        return f" (process {told['process']} on {told['host']})"
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # it has gone meanwhile
-        return ""
+    except (FileNotFoundError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _told(claim: dict[str, object]) -> str:
+    return f" (process {claim['process']} on {claim['host']})" if claim.keys() >= _FIELDS else ""
+
+
+def _has_died(claim: dict[str, object]) -> bool:
+    """Return whether the process of a claim ran on this very system, and runs no more."""
+    process = claim.get("process")
+    if claim.get("system") != _system() or not isinstance(process, int):
+        return False
+    return not Path("/proc", str(process)).exists()
+
+
+def _system() -> str:
+    """Name the boot of this machine and the name space of its process numbers."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
 
 def _now() -> float:

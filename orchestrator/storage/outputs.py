@@ -26,6 +26,14 @@ class Made:
     store: Store | None
     """The folder that it goes to, under its own name; none: it stays where it is made."""
 
+    stays: bool = True
+    """Whether it stays where it is made, too."""
+
+    @property
+    def here(self) -> Path:
+        """Where it is used: if it does not stay, fetched into the current directory."""
+        return self.path if self.stays else Path(self.path.name)
+
     def shown(self, path: Path) -> str:
         """Return where a user finds a file of it."""
         if self.store is None:
@@ -53,6 +61,8 @@ def made_at(target: str | Path | None, *, otherwise: Path, force: bool) -> Itera
         return
     if target is None:
         store = origin_of(otherwise.parent)
+        if store is not None and not force:
+            _require_free(store / otherwise.name, store)
         yield Made(path=otherwise, store=store)
         if store is not None:
             _put(otherwise, store)
@@ -62,7 +72,7 @@ def made_at(target: str | Path | None, *, otherwise: Path, force: bool) -> Itera
     if not force:
         _require_free(at, store)
     with tempfile.TemporaryDirectory(prefix="masga-made-") as scratch:
-        made = Made(path=Path(scratch) / at.at.name, store=store)
+        made = Made(path=Path(scratch) / at.at.name, store=store, stays=False)
         yield made
         _put(made.path, store)
 

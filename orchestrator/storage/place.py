@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
+from orchestrator.credentials import carried_credentials
 from orchestrator.errors import Clause, UserError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SECRET = re.compile(r"secret|passw|key|token|signature|\bsig\b|credential", re.IGNORECASE)
 
 
 def is_remote(name: str | Path) -> bool:
@@ -68,18 +68,16 @@ class Place:
                 found=Clause(f"it cannot be taken apart: {error}"),
                 remedy="Write it as in s3://bucket/runs.",
             ) from None
-        user, at, bucket = parts.netloc.rpartition("@")
-        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-        if (at and user != "anonymous") or any(map(_SECRET.search, names)):
+        if (kind := carried_credentials(uri)) is not None:
             raise UserError(
                 where=where,
                 law="a URI says where, never who: run files, logs and MLflow would keep it",
-                found=Clause(f"that for {bucket} has credentials in it"),
+                found=Clause(f"it carries {kind}"),
                 remedy="Take them out of it; give them where the store's own tools find them: "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws, "
                 "GOOGLE_APPLICATION_CREDENTIALS, or the role of the machine.",
             )
-        if not bucket or parts.fragment:
+        if not parts.netloc or parts.fragment:
             raise UserError(
                 where=where,
                 law="the URI of a store names a bucket and what is below it",

@@ -67,7 +67,7 @@ class Store:
 
         return self._patiently(name, act)
 
-    def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
+    def write(self, name: str, pieces: Iterable[bytes | bytearray | memoryview]) -> None:
         """Put an object in the place of what has this name."""
         content = list(pieces)
 
@@ -94,6 +94,17 @@ class Store:
             if found.is_file and found.base_name
         )
 
+    def tree(self) -> tuple[Entry, ...]:
+        """Return all objects below it, named by their paths from here."""
+        start = len(self._path("")) + 1
+        return tuple(
+            Entry(
+                name=found.path[start:], num_bytes=found.size, modified=(found.mtime_ns or 0) / 1e9
+            )
+            for found in self._listed(recursive=True)
+            if found.is_file and found.base_name
+        )
+
     def folders(self) -> tuple[str, ...]:
         """Return the names of the folders in it."""
         return tuple(found.base_name for found in self._listed() if not found.is_file)
@@ -116,10 +127,10 @@ class Store:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store-delete") as pool:
             list(pool.map(delete, names))
 
-    def _listed(self) -> list[Any]:
+    def _listed(self, *, recursive: bool = False) -> list[Any]:
         from pyarrow.fs import FileSelector  # noqa: PLC0415 - slow, and only a store needs it
 
-        selector = FileSelector(self._path(""), allow_not_found=True)
+        selector = FileSelector(self._path(""), allow_not_found=True, recursive=recursive)
         found: list[Any] = self._patiently("", lambda: self._files.get_file_info(selector))
         return sorted(found, key=lambda info: info.path)
 

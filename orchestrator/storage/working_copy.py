@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.cache import cache_directory
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ORIGIN = ".origin.json"
 RUN_FILE = "run.yaml"
 _LOCK = ".origin.lock"
+OF_COPY = (ORIGIN, _LOCK)
+"""Files that a working copy has and a search's own directory has not."""
 _CERTIFICATE = re.compile(r"certificate-[1-9][0-9]*")
 
 
@@ -160,6 +163,16 @@ def checkpoints_in(directory: Path) -> Folder:
     return (origin_of(directory) or LocalFolder(directory)) / "checkpoints"
 
 
+def corpora_of(directory: Path) -> Folder | None:
+    """Return where prepared text lies beside a search in a store; none: it is not in one."""
+    for above in (directory.absolute(), *directory.absolute().parents):
+        if (above / ORIGIN).is_file():
+            store = origin_of(above)
+            assert store is not None
+            return replace(store, at=store.at.parent / "corpus")
+    return None
+
+
 def has_writer(log: Path) -> bool:
     """Return whether a process writes this log, on this machine or anywhere: its search runs."""
     if is_being_written(log):
@@ -189,5 +202,5 @@ def upload(path: Path, store: Store) -> None:
 
 
 def forget(directory: Path) -> None:
-    """Delete the working copy of a search that never began."""
+    """Delete the working copy of a search that is in its store no more."""
     shutil.rmtree(directory, ignore_errors=True)

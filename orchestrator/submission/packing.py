@@ -18,6 +18,7 @@ import yaml
 
 from orchestrator.errors import Clause, UserError
 from orchestrator.numerals import count
+from orchestrator.storage.place import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _sources(config: RunConfig, into: Path) -> list[JSON]:
     packed: list[JSON] = []
     for at, source in enumerate(config.corpus.sources):
         values: dict[str, JSON] = source.model_dump(mode="json")
-        if source.path is not None:
+        if source.path is not None and not is_remote(source.path):
             files = [Path(name) for name in sorted(glob.glob(source.path, recursive=True))]  # noqa: PTH207 - a pattern with its root
             files = [file for file in files if file.is_file()]
             if not files:

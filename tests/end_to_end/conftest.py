@@ -74,7 +74,7 @@ def write_run(text, directory, **changes):
     return path
 
 
-def call_masga(directory, environment, *arguments, timeout=240):
+def call_masga(directory, environment, *arguments, timeout=600):
     """Run `masga` to its end in a process of its own; return the completed process."""
     return subprocess.run(
         [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
@@ -97,7 +97,11 @@ def run_file(text, tmp_path):
 @pytest.fixture
 def masga(environment, tmp_path):
     """Run `masga` to its end in the test's own directory."""
-    return functools.partial(call_masga, tmp_path, environment)
+
+    def call(*arguments, environment=environment, timeout=600):
+        return call_masga(tmp_path, environment, *arguments, timeout=timeout)
+
+    return call
 
 
 @pytest.fixture(scope="session")
@@ -113,8 +117,9 @@ def undisturbed(environment, text, tmp_path_factory):
 def start(environment, tmp_path):
     """Start `masga` in a session of its own and leave it running; ends it with all it started."""
     started = []
+    usual = environment
 
-    def run(*arguments):
+    def run(*arguments, environment=usual):
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
             cwd=tmp_path,

@@ -46,7 +46,12 @@ def cluster(environment, tmp_path_factory):
             f"--dashboard-port={dashboard}", "--object-store-memory=100000000",
             f"--temp-dir={scratch}", "--disable-usage-stats",
         ],
-        env={**environment, "HOME": str(home), "PATH": f"{bin_directory}:{os.environ['PATH']}"},
+        env={
+            **environment,
+            "HOME": str(home),
+            "PATH": f"{bin_directory}:{os.environ['PATH']}",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'of-the-cluster.db'}",
+        },
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
@@ -86,8 +91,9 @@ def lasting(directory):
 
 
 def test_a_submitted_search_is_the_same_search(ask, cluster, run_file, undisturbed):
-    result = ask("submit", run_file(), "--follow")
+    result = ask("submit", run_file(mlflow={"enabled": True}), "--follow")
     assert result.returncode == 0, result.stdout + result.stderr
+    assert (cluster[1] / "of-the-cluster.db").is_file()  # its environment counts, not ours
     assert "finished (budget)" in result.stdout
     assert "SUCCEEDED" in result.stdout
     job = re.search(r"submitted (\S+)", result.stdout)[1]

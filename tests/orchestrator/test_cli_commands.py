@@ -26,7 +26,7 @@ def driver(monkeypatch):
         (directory / "events.jsonl").write_text("{}")
         fake.act(observers)
 
-    def resume_search(directory, *, observers):
+    def resume_search(directory, *, observers, trust):
         fake.calls.append(("resume", directory))
         fake.act(observers)
 

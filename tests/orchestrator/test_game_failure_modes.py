@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from orchestrator.appraisal import Appraisal
+from orchestrator.census import Census
 from orchestrator.component_game import ComponentGame
 from orchestrator.fitness import FitnessRule
 from orchestrator.game_terms import GameTerms
@@ -15,6 +16,13 @@ from orchestrator.tasks import Train
 from search_spaces.gpt.space import GPT
 
 SPACE = GPT.with_constants(vocab_size=64, context_length=32)
+
+
+def alone(genome):
+    """Return a population of one member that trains."""
+    census = Census()
+    census.enter(MemberRecord(member=0, order=None, running=Life(genome=genome)))
+    return census
 
 
 @pytest.fixture
@@ -29,8 +37,7 @@ def scored(rules, answer):
             ledger=Life(genome=genome).ledger, seed=1, price=20.0,
         )  # fmt: skip
         report = change(answer(task))
-        record = MemberRecord(member=0, order=None, running=Life(genome=genome))
-        (score,) = Appraisal(rules(fitness=rule)).score([report], [record])
+        (score,) = Appraisal(rules(fitness=rule)).score([report], alone(genome))
         return score.fitness
 
     return make
@@ -52,11 +59,10 @@ def test_a_score_says_what_a_higher_price_would_cost_it(rules, answer, removed):
         saved_gflops=1e-4 if removed else 0.0,
     )
     report = replace(report, game=game.to_json())
-    record = MemberRecord(member=0, order=None, running=Life(genome=genome))
 
     def score(price):
         rule = FitnessRule(nats_per_gflop_per_token=price, game=GameTerms())
-        return Appraisal(rules(fitness=rule)).score([report], [record])[0]
+        return Appraisal(rules(fitness=rule)).score([report], alone(genome))[0]
 
     dearer = score(20.0).fitness.value - 5.0 * score(20.0).gflops
     assert score(25.0).fitness.value == pytest.approx(dearer, abs=1e-12)

@@ -117,7 +117,7 @@ def refused(call, *parts):
         ({"output": "../elsewhere"}, ("output writes into",)),
         ({"resources": {"address": "10.0.0.5:6379"}}, ("resources.address joins", "10.0.0.5:6379")),
         (
-            {"mlflow": {"tracking_uri": "https://user:secret@evil.example"}},
+            {"mlflow": {"tracking_uri": "https://evil.example"}},
             ("mlflow.tracking_uri sends its record to https://evil.example",),
         ),
     ],

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from trainers.checkpoint import CheckpointDamaged, read_checkpoint, write_checkpoint
+from trainers.folder import LocalFolder
 from trainers.serialisation import deserialise, serialise, state_from_bytes, state_to_bytes
 
 
@@ -68,6 +69,48 @@ def test_two_writers_of_one_state_do_not_disturb_each_other(state, tmp_path, mon
     assert_equal(state, found)
     assert extra == {"writer": 1 if moment < 4 else 2}  # the last to put its own in place
     assert len(files(tmp_path)) == 2
+
+
+@pytest.fixture(params=["directory", "s3"])
+def folder(request, tmp_path):
+    if request.param == "directory":
+        return LocalFolder(tmp_path / "member")
+    from orchestrator.storage.store import Store
+
+    return Store.open(request.getfixturevalue("s3_uri")("member"), where="test")
+
+
+def test_a_checkpoint_in_any_folder_is_replaced_whole(state, folder, monkeypatch):
+    write_checkpoint(folder, state, {"n": 1})
+    first = {entry.name for entry in folder.entries()}
+    state.tensors["model.final_norm.weight"] += 1.0
+    kind, real = type(folder), type(folder).write
+
+    def killed(at, name, pieces):
+        if name == "state.json":
+            raise KeyboardInterrupt
+        real(at, name, pieces)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_checkpoint(folder, state, {"n": 2})
+    assert read_checkpoint(folder)[1] == {"n": 1}
+    write_checkpoint(folder, state, {"n": 2})
+    found, extra = read_checkpoint(folder)
+    assert extra == {"n": 2}
+    assert_equal(state, found)
+    found.tensors["model.final_norm.weight"] += 1.0  # what is read may be changed
+    assert len(folder.entries()) == 2
+    assert {entry.name for entry in folder.entries()} & first == {"state.json"}
+    (tensors,) = (e.name for e in folder.entries() if e.name.startswith("tensors"))
+    folder.write(tensors, [folder.read(tensors)[:-10]])
+    with pytest.raises(CheckpointDamaged, match="sha256") as caught:
+        read_checkpoint(folder)
+    assert caught.value.file == folder.place(tensors)
+    folder.delete("state.json")
+    with pytest.raises(CheckpointDamaged, match="missing"):
+        read_checkpoint(folder)
 
 
 @pytest.mark.parametrize("which", ["state.json", "tensors"])

@@ -1,6 +1,7 @@
 """Corpora: text to tokens to memory-mapped shards, split by content, read by a resumable cursor."""
 
 from trainers.data.build import Progress
+from trainers.data.carried import fetch_corpus, is_prepared, is_stored, store_corpus
 from trainers.data.corpus import Corpus, EvaluationBatch, open_corpus
 from trainers.data.errors import CorpusError
 from trainers.data.named import NAMED, NamedCorpus
@@ -28,7 +29,11 @@ __all__ = [
     "Split",
     "SplitShares",
     "Tokenizer",
+    "fetch_corpus",
+    "is_prepared",
+    "is_stored",
     "open_corpus",
     "prepare_corpus",
     "resolve_named",
+    "store_corpus",
 ]

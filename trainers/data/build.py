@@ -204,7 +204,7 @@ def _encode_source(
         _tell(progress, "encoding", origin, done)
     origin.require_unchanged()
     return SourceRecord(
-        name=origin.spec.name_or_path,
+        name=origin.spec.told or origin.spec.name_or_path,
         licence=origin.licence,
         origin=origin.origin,
         files=len(origin.files),

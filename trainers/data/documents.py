@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from trainers.data.errors import CorpusError
 from trainers.data.files import format_of, unreadable
+from trainers.data.parquet_pages import page_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ LONGEST_FACTOR = 8
 """Where so many times more have no blank line, at the first line end; where no line end, there."""
 READ_BYTES = 1 << 20
 PARQUET_ROWS = 1024
+LARGEST_PAGE_BYTES = 1 << 28
+"""What is read of a Parquet file at once; writers' pages have about 2^20."""
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -149,21 +152,54 @@ def read_parquet(path: Path, *, column: str) -> Iterator[str]:
                     found=f"it has {', '.join(names)}",
                     remedy="Name the column: `text_field: ...`.",
                 )
+            _require_strings(path, column, file.schema_arrow.field(column).type)
+            rows = _rows_at_once(path, file.metadata, column)
             row = 0
-            for batch in file.iter_batches(batch_size=PARQUET_ROWS, columns=[column]):
+            for batch in file.iter_batches(batch_size=rows, columns=[column]):
                 for text in batch.column(0).to_pylist():
                     if not isinstance(text, str):
                         found = f"row {row} is {type(text).__name__}"
                         raise _bad_row(f"{path}, column {column}", "every row is a string", found)
                     yield text
                     row += 1
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError, OverflowError) as error:
+        raise _no_parquet(path, f"Arrow says: {error}") from error
+
+
+def _require_strings(path: Path, column: str, kind: pa.DataType) -> None:
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (pa.types.is_string(held) or pa.types.is_large_string(held)):
+        raise _bad_row(f"{path}, column {column}", "every row is a string", f"rows are {kind}")
+
+
+def _rows_at_once(path: Path, metadata: pq.FileMetaData, column: str) -> int:
+    """Return how many rows fit in memory, none of which is longer than the largest page.
+
+    Raises:
+        CorpusError: a page is too large, or its header cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            largest = max(page_sizes(file, metadata, column), default=1)
+    except ValueError as error:
+        raise _no_parquet(path, f"{error}".removesuffix(".")) from error
+    if largest > LARGEST_PAGE_BYTES:
         raise CorpusError(
-            where=str(path),
-            law="a .parquet file is a Parquet file",
-            found=f"Arrow says: {error}",
-            remedy="Write it again, or name its format: `format: text` or `jsonl`.",
-        ) from error
+            where=f"{path}, column {column}",
+            law=f"a page of a Parquet file has at most {LARGEST_PAGE_BYTES} bytes",
+            found=f"one would unpack to {largest}",
+            remedy="Write it again with pages of the usual size, about a megabyte.",
+        )
+    return max(1, min(PARQUET_ROWS, LARGEST_PAGE_BYTES // max(1, largest)))
+
+
+def _no_parquet(path: Path, found: str) -> CorpusError:
+    return CorpusError(
+        where=str(path),
+        law="a .parquet file is a Parquet file",
+        found=found,
+        remedy="Write it again, or name its format: `format: text` or `jsonl`.",
+    )
 
 
 def not_utf8(path: Path, start: int, error: UnicodeDecodeError) -> CorpusError:

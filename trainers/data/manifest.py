@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
+from search_spaces.fitting import require_fit
 from trainers.data.shards import ShardRecord, damaged
-from trainers.data.spec import SPLITS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from trainers.data.spec import Split
+from trainers.data.spec import SPLITS, Split
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
 """Raised whenever the same specification and content would give other tokens or files."""
+LARGEST_VOCABULARY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +113,26 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         body = json.loads(path.read_bytes())
         checksum = body.pop("checksum")
+        expected = _checksum(body)
     except OSError as error:
         raise damaged(path, "a prepared corpus has a manifest", f"{error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(path, "a manifest is JSON with a checksum", f"it is not: {error}") from error
-    if checksum != _checksum(body):
+    if checksum != expected:
         raise damaged(path, "the checksum holds", "it does not")
-    if body["format"] != FORMAT:
-        raise damaged(path, f"its format is {FORMAT}", f"it is {body['format']}")
+    if body.get("format") != FORMAT:
+        raise damaged(path, f"its format is {FORMAT}", f"it is {body.get('format')!r:.60}")
+    try:
+        manifest = _manifest(body)
+        require_fit(manifest)
+        _require_sense(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        law, found = "it is a manifest as they are written", f"it is not: {error!r:.200}"
+        raise damaged(path, law, found) from error
+    return manifest
+
+
+def _manifest(body: dict[str, Any]) -> Manifest:
     return Manifest(
         format=body["format"],
         digest=body["digest"],
@@ -137,10 +147,27 @@ def read_manifest(directory: Path) -> Manifest:
     )
 
 
-def _split(body: dict[str, object]) -> SplitRecord:
-    shards = body["shards"]
-    assert isinstance(shards, list)  # the checksum held: this is what we wrote
-    return SplitRecord(**{**body, "shards": tuple(ShardRecord(**s) for s in shards)})  # type: ignore[arg-type]
+def _split(body: dict[str, Any]) -> SplitRecord:
+    return SplitRecord(**{**body, "shards": tuple(ShardRecord(**s) for s in body["shards"])})
+
+
+def _require_sense(manifest: Manifest) -> None:
+    """Check what the types of a manifest do not say.
+
+    Raises:
+        ValueError: A file is not beside it, a split is missing, or a number is none of a corpus.
+    """
+    for name in (*(name for name, _ in manifest.files()), manifest.tokenizer.file or "none"):
+        if name != Path(name).name or name in {"", ".", ".."} or "\0" in name:
+            raise ValueError(f"The file {name!r:.60} must lie beside the manifest.")
+    if not manifest.sources or any(set(s.splits) != set(SPLITS) for s in manifest.sources):
+        raise ValueError(f"Each source must have the splits {', '.join(SPLITS)}.")
+    if manifest.context_length < 1 or not 1 <= manifest.tokenizer.vocab_size <= LARGEST_VOCABULARY:
+        raise ValueError(
+            "`context_length >= 1` and `1 <= vocab_size <= "
+            f"{LARGEST_VOCABULARY}` must hold, but got {manifest.context_length} and "
+            f"{manifest.tokenizer.vocab_size}."
+        )
 
 
 def _checksum(body: dict[str, object]) -> str:

@@ -13,22 +13,20 @@ A cache directory holds
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainers.data.build import Progress, build_corpus, sync
+from trainers.data.build import Progress, build_corpus
 from trainers.data.corpus import Corpus, open_corpus
 from trainers.data.errors import CorpusError
 from trainers.data.files import stamp, unreadable
+from trainers.data.made_once import make_once
 from trainers.data.manifest import FORMAT, MANIFEST_FILE
 from trainers.data.origin import Origin, find_origin
 
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
 SETTLED_NS = 2_000_000_000
 """A file younger than this may change again within one tick of its modification time."""
-UNLOCKABLE = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -121,42 +118,12 @@ def _make(
     directory: Path,
     progress: Callable[[Progress], None] | None,
 ) -> None:
-    """Make a corpus and rename it to its place, unless another process was first."""
-    cache = directory.parent
-    with _lock(cache / f"{digest}.lock") as is_alone:
-        if (directory / MANIFEST_FILE).exists():
-            return
-        if is_alone:
-            for stale in cache.glob(f".building-{digest}-*"):  # of processes that were killed
-                shutil.rmtree(stale, ignore_errors=True)
-        building = Path(tempfile.mkdtemp(prefix=f".building-{digest}-", dir=cache))
-        try:
-            build_corpus(
-                spec, origins, contents, digest=digest, directory=building, progress=progress
-            )
-            building.chmod(0o755)  # mkdtemp lets nobody else read
-            try:
-                building.rename(directory)
-            except OSError:
-                if not (directory / MANIFEST_FILE).exists():
-                    raise
-            sync(cache)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+    """Make a corpus, unless another process was first."""
 
+    def build(building: Path) -> None:
+        build_corpus(spec, origins, contents, digest=digest, directory=building, progress=progress)
 
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Hold a lock among processes. Yields False where the file system has none: rename decides."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in UNLOCKABLE:
-                raise
-            yield False
-        else:
-            yield True
+    make_once(directory, build)
 
 
 def _verify_if_touched(corpus: Corpus, marker: Path) -> None:

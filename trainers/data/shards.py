@@ -119,8 +119,10 @@ def open_shard(directory: Path, record: ShardRecord) -> Tokens:
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         tokens: Tokens = batch.column(COLUMN).to_numpy(zero_copy_only=True)
-    except (pa.ArrowException, KeyError, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError, ValueError, AttributeError) as error:
         raise damaged(path, "it is an Arrow file with tokens", f"Arrow says: {error}") from error
+    if tokens.dtype not in (np.uint16, np.uint32):
+        raise damaged(path, "it holds tokens", f"it holds {tokens.dtype}")
     if len(tokens) != record.tokens:
         raise damaged(path, f"it holds {record.tokens} tokens", f"it holds {len(tokens)}")
     return tokens

@@ -36,6 +36,9 @@ class SourceSpec:
     """Text that ends a document of a text file. None: a file is cut at the first blank line after
     8,192 characters (the first line end, where 65,536 characters have no blank line)."""
 
+    told: str | None = None
+    """How the source is named in manifests and logs, where that is not its path."""
+
     def __post_init__(self) -> None:
         if self.kind not in ("named", "file"):
             raise _bad("source.kind", "kind is `named` or `file`", self.kind)
@@ -58,6 +61,7 @@ class SourceSpec:
         format: FileFormat = "auto",  # noqa: A002 - the word of the run file
         text_field: str = "text",
         separator: str | None = None,
+        told: str | None = None,
     ) -> SourceSpec:
         """Make a source of a file, a directory or a glob."""
         return SourceSpec(
@@ -66,6 +70,7 @@ class SourceSpec:
             format=format,
             text_field=text_field,
             separator=separator,
+            told=told,
         )
 
 

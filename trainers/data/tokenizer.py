@@ -132,17 +132,22 @@ def train_bpe(documents: Iterable[str], *, vocab_size: int) -> BpeTokenizer:
 
 
 def load_bpe(path: Path, *, vocab_size: int) -> BpeTokenizer:
-    """Read a tokenizer that `BpeTokenizer.save` wrote."""
+    """Read a tokenizer that `BpeTokenizer.save` wrote.
+
+    Raises:
+        CorpusError: it is none, or has other tokens than a corpus of this vocabulary.
+    """
     try:
         library = tokenizers.Tokenizer.from_file(str(path))
+        tokenizer = BpeTokenizer(library, vocab_size=vocab_size)
     except Exception as error:  # the library raises plain Exception for any damage
         raise CorpusError(
             where=str(path),
-            law="it is a tokenizer of the `tokenizers` library",
-            found=f"reading it gave: {error}",
+            law=f"it is a tokenizer of the `tokenizers` library with up to {vocab_size} tokens",
+            found=f"reading it gave {type(error).__name__}: {error}",
             remedy="Delete the directory it is in; it is made again from the sources.",
         ) from error
-    return BpeTokenizer(library, vocab_size=vocab_size)
+    return tokenizer
 
 
 def token_dtype(vocab_size: int) -> np.dtype[np.uint16] | np.dtype[np.uint32]:

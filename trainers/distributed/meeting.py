@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import torch
 import torch.distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
@@ -58,6 +57,19 @@ def call_meeting(host: str, size: int) -> tuple[Meeting, TCPStore]:
     return Meeting(host=host, port=port, size=size), store
 
 
+def check_free() -> None:
+    """See that this process may join a group.
+
+    Raises:
+        ValueError: It is in one.
+    """
+    if dist.is_initialized():
+        raise ValueError(
+            "A process belongs to one process group at a time, but this one has joined another. "
+            "Leave that first."
+        )
+
+
 @contextlib.contextmanager
 def joined(
     meeting: Meeting,
@@ -81,28 +93,36 @@ def joined(
     Raises:
         ValueError: this process is in a group already.
     """
-    if dist.is_initialized():
-        raise ValueError("A process belongs to one group of ranks at a time, but this has joined.")
-    interface = interface_of(address)
-    if interface is not None:
-        for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
-            os.environ.setdefault(variable, interface)
+    check_free()
     timeout = timedelta(seconds=patience_seconds)
     if store is None:
         store = TCPStore(meeting.host, meeting.port, world_size=meeting.size, timeout=timeout)
-    if device == "cuda":
-        torch.cuda.set_device(torch.cuda.current_device())
-    dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",
-        store=store,
-        rank=rank,
-        world_size=meeting.size,
-        timeout=timeout,
-    )
+    with _listening_at(address):
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",
+            store=store,
+            rank=rank,
+            world_size=meeting.size,
+            timeout=timeout,
+        )
+        try:
+            yield Ranks(rank, meeting.size)
+        finally:
+            dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _listening_at(address: str) -> Iterator[None]:
+    """Tell gloo and NCCL the interface to listen at, unless the user has."""
+    interface = interface_of(address)
+    names = [n for n in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME") if n not in os.environ]
+    if interface is not None:
+        os.environ.update(dict.fromkeys(names, interface))
     try:
-        yield Ranks(rank, meeting.size)
+        yield
     finally:
-        dist.destroy_process_group()
+        for name in names:
+            os.environ.pop(name, None)
 
 
 def interface_of(address: str) -> str | None:

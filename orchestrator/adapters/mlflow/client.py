@@ -1,4 +1,7 @@
-"""How we speak with MLflow: quiet, impatient, without telemetry, with a clear word if it fails."""
+"""How we speak with MLflow: quiet, impatient, without telemetry, with a clear word if it fails.
+
+Credentials are MLflow's affair: it takes them from the environment or from its own file.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import logging
 import os
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +18,13 @@ from orchestrator.errors import Clause, UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for each segment
 }
 _SQLITE = "sqlite:///"
 _NO_ANSWER = (
@@ -26,6 +32,10 @@ _NO_ANSWER = (
     "timed out", "name or service not known", "failed to resolve", "max retries exceeded",
 )  # fmt: skip
 """What the network says, the most telling first."""
+_CREDENTIALS_FILE = Path("~/.mlflow/credentials")
+_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_UNKNOWN = re.compile(r"error code 401\b|401 Client Error|not authenticated")
+_FORBIDDEN = re.compile(r"error code 403\b|403 Client Error|Permission denied")
 _OTHER_SCHEMA = re.compile(r"out-of-date database schema|Can't locate revision")
 
 
@@ -43,13 +53,42 @@ def open_client(uri: str) -> Any:
             found=f"none at {path.parent}",
             remedy="Make it, or correct the tracking URI.",
         )
+    return _loaded_client()(tracking_uri=uri)
+
+
+def _loaded_client() -> Any:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - seconds, and after the environment
 
     for logger in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=uri)
+    return MlflowClient
+
+
+def knock(uri: str, *, patience_seconds: float) -> str | None:
+    """Ask a store for anything; return what is wrong with it, or None.
+
+    Args:
+        uri: The store's.
+        patience_seconds: Longest time that the answer is waited for.
+    """
+    _loaded_client()  # here, not in the thread: another one may be importing at the same time
+    troubles: list[str] = []
+
+    def ask() -> None:
+        try:
+            with told_to_users(uri):
+                open_client(uri).search_experiments(max_results=1)
+        except Exception as error:  # noqa: BLE001 - told, whatever it is
+            troubles.append(str(error))
+
+    asking = threading.Thread(target=ask, name="mlflow-knock", daemon=True)
+    asking.start()
+    asking.join(patience_seconds)
+    if asking.is_alive():
+        return f"{uri}: MLflow has not answered within {patience_seconds:g} s."
+    return troubles[0] if troubles else None
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -101,6 +140,17 @@ def as_user_error(error: Exception, uri: str) -> UserError:
                 "that wrote it. Nothing was changed."
             ),
         )
+    code = getattr(error, "error_code", None)
+    if code == "UNAUTHENTICATED" or _UNKNOWN.search(text):
+        return _unknown(uri)
+    if code == "PERMISSION_DENIED" or _FORBIDDEN.search(text):
+        return UserError(
+            where=uri,
+            law="an MLflow server lets its user read and write the experiment",
+            found=Clause("it knows the user and does not"),
+            remedy="Ask who runs it for the permission EDIT, or choose another experiment "
+            "(mlflow.experiment, or 'masga sync DIR --experiment NAME').",
+        )
     silent = next((said for said in _NO_ANSWER if said in text.lower()), None)
     if silent is not None:
         return UserError(
@@ -114,6 +164,23 @@ def as_user_error(error: Exception, uri: str) -> UserError:
         law="MLflow reads and writes its store",
         found=_short(error),
         remedy="Mend the store or choose another with --tracking-uri; what was recorded stays.",
+    )
+
+
+def _unknown(uri: str) -> UserError:
+    names = [name for name in _CREDENTIALS if os.environ.get(name)]
+    if _CREDENTIALS_FILE.expanduser().is_file():
+        names.append(str(_CREDENTIALS_FILE))
+    return UserError(
+        where=uri,
+        law="an MLflow server knows who writes to it",
+        found=Clause(
+            f"it does not accept what {' and '.join(names)} {'says' if len(names) == 1 else 'say'}"
+            if names
+            else "it asks for credentials and none are set"
+        ),
+        remedy="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+        f"MLFLOW_TRACKING_TOKEN, in the environment, or write {_CREDENTIALS_FILE}.",
     )
 
 

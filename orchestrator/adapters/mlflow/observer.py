@@ -1,21 +1,31 @@
 """The record of a search in MLflow while it runs: a parent run, and a run for each segment.
 
-An observer with a thread of its own: a slow or missing MLflow neither slows nor fails the search,
-and what could not be recorded is said once, at the end. The thread rests nine times as long as it
-worked, so that it never takes more than a tenth of a core from the search.
+An observer with a thread of its own: a slow or missing MLflow neither slows nor fails the search.
+That it cannot be written is said once, when it is first seen (of a server, before the search
+begins), and what it lacks at the end. The thread rests nine times as long as it worked, so that it
+never takes more than a tenth of a core from the search.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import queue
 import shlex
 import threading
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from orchestrator.adapters.mlflow.client import sqlite_uri
+from orchestrator.adapters.mlflow.client import (
+    URI_VARIABLE,
+    knock,
+    sqlite_uri,
+    told_to_users,
+)
 from orchestrator.adapters.mlflow.ending import write_ending
 from orchestrator.adapters.mlflow.recorder import Recorder
+from orchestrator.credentials import without_credentials
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.record.identity import search_id
@@ -24,6 +34,7 @@ from orchestrator.storage.working_copy import shown
 from orchestrator.story.telling import Story
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from orchestrator.events import Event
@@ -31,7 +42,9 @@ if TYPE_CHECKING:
     from orchestrator.run_config import MlflowConfig
 
 DEFAULT_EXPERIMENT = "masga"
+_LOG = logging.getLogger("masga")
 _PATIENCE_SECONDS = 20.0
+_KNOCKING_SECONDS = 5.0
 _REST = 9.0
 """Times the duration of the work before it."""
 _REST_AFTER_FAILURE_SECONDS = 5.0
@@ -57,9 +70,10 @@ class MlflowRecord:
         self._patience = patience_seconds
         self._directory = directory
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._scribe = _Scribe(config, directory, self.tracking_uri)
+        self._scribe = _Scribe(config, directory, self.tracking_uri, warn=self._warn)
         self._thread = threading.Thread(target=self._write, name="mlflow-record", daemon=True)
         self._has_begun = False
+        self._has_warned = False
         self._closing = threading.Event()
 
     @property
@@ -69,8 +83,9 @@ class MlflowRecord:
         if not missing and not self._thread.is_alive():
             return None
         why = self._scribe.error or f"it did not finish within {self._patience:g} s"
+        store = without_credentials(self.tracking_uri)
         return (
-            f"MLflow at {self.tracking_uri} is missing {missing or 'a part'} of this search: "
+            f"MLflow at {store} is missing {missing or 'a part'} of this search: "
             f"{why}. The event log has everything; "
             f"'masga sync {shlex.quote(shown(self._directory))}' brings it there."
         )
@@ -79,6 +94,13 @@ class MlflowRecord:
     def command(self) -> str:
         """How to look at the record."""
         return look(self.tracking_uri)
+
+    def knock(self) -> None:
+        """See whether a server lets us in, and warn at once if it does not."""
+        if urlsplit(self.tracking_uri).scheme not in {"", "file", "sqlite"}:
+            trouble = knock(self.tracking_uri, patience_seconds=_KNOCKING_SECONDS)
+            if trouble is not None:
+                self._warn(trouble)
 
     def on_event(self, event: Event, number: int, replayed: bool) -> None:  # noqa: ARG002, FBT001 - the Observer protocol
         """Hand the event to the thread; it finds out what is recorded already."""
@@ -96,6 +118,17 @@ class MlflowRecord:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(self._patience)
+
+    def _warn(self, trouble: str) -> None:
+        """Say it once: what is still missing at the end is said then."""
+        if not self._has_warned:
+            self._has_warned = True
+            _LOG.warning(
+                "%s\nThe search goes on without MLflow, which is tried again; "
+                "'masga sync %s' brings it up to date at any time.",
+                without_credentials(trouble),
+                shlex.quote(str(self._directory)),
+            )
 
     def _write(self) -> None:
         while self._take():
@@ -117,12 +150,17 @@ class MlflowRecord:
 
 
 def tracking_uri(config: MlflowConfig, directory: Path) -> str:
-    """Return the configured store, or the SQLite file beside the searches."""
-    return config.tracking_uri or sqlite_uri(directory.resolve().parent / "mlflow.db")
+    """Return the configured store, the environment's, or the SQLite file beside the searches."""
+    return (
+        config.tracking_uri
+        or os.environ.get(URI_VARIABLE)
+        or sqlite_uri(directory.resolve().parent / "mlflow.db")
+    )
 
 
 def look(uri: str) -> str:
     """Return how to look at a store."""
+    uri = without_credentials(uri)
     if uri.startswith("http"):
         return f"open {uri} in a browser"
     return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
@@ -131,7 +169,9 @@ def look(uri: str) -> str:
 class _Scribe:
     """Lives on the thread: brings the store up to date, and keeps in mind why it could not."""
 
-    def __init__(self, config: MlflowConfig, directory: Path, uri: str) -> None:
+    def __init__(
+        self, config: MlflowConfig, directory: Path, uri: str, *, warn: Callable[[str], None]
+    ) -> None:
         self.story = Story()
         self.lines = 0
         self.error: str | None = None
@@ -139,6 +179,7 @@ class _Scribe:
         self._directory = directory
         self._recorder = Recorder(uri, config.experiment or DEFAULT_EXPERIMENT, directory)
         self._has_ended = False
+        self._uri, self._warn = uri, warn
 
     def take(self, event: Event) -> None:
         """Take the next event of the log."""
@@ -168,11 +209,15 @@ class _Scribe:
     def _tried(self, *, is_running: bool, ends: bool) -> bool:
         try:
             self._write(is_running=is_running, ends=ends)
+        except UserError as error:
+            told = str(error)
+            self.error = told.removeprefix(f"{error.where}: ").removesuffix(f". {error.remedy}")
         except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the search goes on
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            self.error = " ".join(f"{kind}{error}".split())[:300]
-            return False
-        return True
+            told = self.error = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        else:
+            return True
+        self._warn(told)
+        return False
 
     def _write(self, *, is_running: bool, ends: bool) -> None:
         search = search_id(self._directory / LOG_NAME)
@@ -180,7 +225,7 @@ class _Scribe:
             raise FileNotFoundError(f"{self._directory / LOG_NAME} cannot be read")
         if self.story.started is None:
             return
-        with self._recorder.turn():
+        with told_to_users(self._uri), self._recorder.turn():
             record = search_record(
                 self.story,
                 search=search,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.mlflow.client import (
+    URI_VARIABLE,
     open_client,
     sqlite_path,
     sqlite_uri,
@@ -24,7 +25,6 @@ from orchestrator.record.values import PARENT, SEARCH_TAG, SEGMENT_TAG
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _DEFAULT_STORES = (Path("runs/mlflow.db"), Path("mlflow.db"))
 """Where searches are recorded unless told otherwise, from where they run."""

@@ -193,3 +193,13 @@ def test_a_log_of_another_version_is_told_with_its_place(written, search, capsys
     assert code == 2
     assert what in err
     assert "another version of masga" in err
+
+
+def test_a_hostile_name_is_text_on_the_page_and_in_the_figures(written, tmp_path, capsys):
+    name = "<script>alert(2)<&script> $x^{ $\\frac{$ \x1b[2J"
+    code, out, error = run(capsys, written(name), "--html", tmp_path / "page.html")
+    assert code == 0, error
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert" in page
+    assert "<script>alert" not in page
+    assert "\x1b" not in out

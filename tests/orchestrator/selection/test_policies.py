@@ -17,7 +17,7 @@ from orchestrator.selection import (
     SignificantTruncation,
     Truncation,
 )
-from orchestrator.selection.equal_tokens import advantages, ranking
+from orchestrator.selection.equal_tokens import advantage, ranking
 from orchestrator.selection.improvement import race, rates
 from orchestrator.selection.settling import settle
 from orchestrator.selection.significance import p_value
@@ -172,12 +172,12 @@ def test_improvement_rate_leaves_parents_and_evaluators_alone_within_an_evaluati
 def test_equal_tokens_are_read_off_the_past_curve():
     ahead = member(0, -1.0, curve=((100, -4.0), (10_000, -2.0), (100_000, -1.0)))
     behind = member(1, -2.5, curve=((100, -4.0), (1_000, -2.5)))
-    gap = advantages((ahead, behind))
-    assert math.isclose(gap[0, 1], -3.0 - -2.5)  # halfway, in log tokens, between -4 and -2
-    assert gap[1, 0] == -gap[0, 1]
+    gap = advantage(ahead, behind)
+    assert math.isclose(gap, -3.0 - -2.5)  # halfway, in log tokens, between -4 and -2
+    assert advantage(behind, ahead) == -gap
     assert ranking((ahead, behind)) == (1, 0)
     late = member(2, -1.0, curve=((50_000, -1.0),))
-    assert advantages((late, behind))[0, 1] == 0  # it has no past at so few tokens
+    assert advantage(late, behind) == 0  # it has no past at so few tokens
 
 
 def test_settling_follows_chains_and_opens_circles():

@@ -1,6 +1,10 @@
 """A log in segments gives back what was stored, to one writer at a time, whatever stops it."""
 
 import contextlib
+import os
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -9,7 +13,7 @@ from orchestrator.errors import UserError
 from orchestrator.event_log import EventLog
 from orchestrator.events import GenerationClosed
 from orchestrator.storage import claims
-from orchestrator.storage.claims import Claim, Rhythm, is_claimed
+from orchestrator.storage.claims import USUAL, Claim, Rhythm, is_claimed
 from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.restoring import restore
 from orchestrator.storage.segments import MERGED_AT_ONCE, segments_of
@@ -115,10 +119,13 @@ def test_the_store_wins_over_the_copy(writers, tmp_path):
 
 
 def test_only_one_writes(writers):
-    with writers.open() as log:
+    with writers.open(rhythm=QUICK) as log:
         log.append(made(0, 1))
-        assert is_claimed(writers.folder)
-        with pytest.raises(UserError, match="one process writes a search") as error, writers.open():
+        assert is_claimed(writers.folder, QUICK)
+        with (
+            pytest.raises(UserError, match="one process writes a search") as error,
+            writers.open(rhythm=QUICK),
+        ):
             pass
         assert "process" in error.value.found
         log.append(made(1, 2))
@@ -130,44 +137,71 @@ def test_only_one_writes(writers):
 def test_a_killed_writer_is_waited_for_and_then_gone_on_from(writers, tmp_path):
     with dead_after(writers) as (log, _, _):
         log.append(made(0, 3))
-    with pytest.raises(UserError, match="one process writes a search"), writers.open(rhythm=QUICK):
-        pass
-    wait_until_stale()
-    assert not is_claimed(writers.folder, QUICK)
-    with writers.open(rhythm=QUICK) as log:
+    assert is_claimed(writers.folder, QUICK)
+    with writers.open(rhythm=QUICK) as log:  # waits until it is certain
         assert log.events == made(0, 3)
         log.append(made(3, 4))
     assert read(writers) == as_one_file(tmp_path, made(0, 4))
     assert not (writers.folder / "writers").entries()
 
 
+def test_one_whose_process_has_gone_from_this_machine_is_not_waited_for(writers, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: ended.pid)
+        with dead_after(writers, USUAL) as (log, _, _):
+            log.append(made(0, 1))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waits"))
+    with writers.open() as log:
+        assert log.events == made(0, 1)
+
+
 def test_two_at_once_never_both_win(writers, monkeypatch):
     """Both look around before either has put its claim; then each sees the other."""
+    ready = threading.Barrier(2)
     real = Claim._require_alone
-    refused = []
 
     def meet(claim):
-        monkeypatch.setattr(Claim, "_require_alone", real)
-        with pytest.raises(UserError, match="one process writes") as error:
-            Claim(writers.folder)
-        refused.append(error.value)
+        ready.wait(60)
         real(claim)
 
     monkeypatch.setattr(Claim, "_require_alone", meet)
-    claim = Claim(writers.folder)  # the second saw the first's claim and withdrew
-    assert len(refused) == 1
-    claim.close()
+    won, lost = [], []
+
+    def claim():
+        try:
+            won.append(Claim(writers.folder, QUICK))
+        except UserError as error:
+            lost.append(error)
+
+    both = [threading.Thread(target=claim) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert len(won) <= 1
+    assert len(won) + len(lost) == 2
+    for winner in won:
+        winner.close()
+    monkeypatch.setattr(Claim, "_require_alone", real)
+    Claim(writers.folder, QUICK).close()
+
+
+def test_one_that_begins_between_a_look_and_a_claim_wins(writers, monkeypatch):
     highest = claims._highest_begun
     begun = []
 
-    def meet_later(folder):
+    def begin_first(folder):
         monkeypatch.setattr(claims, "_highest_begun", highest)
-        begun.append(Claim(writers.folder))  # begins between our first look and our claim
-        return highest(folder)
+        before = highest(folder)
+        begun.append(Claim(writers.folder, QUICK))
+        begun[0].fence(0)
+        return before
 
-    monkeypatch.setattr(claims, "_highest_begun", meet_later)
+    monkeypatch.setattr(claims, "_highest_begun", begin_first)
     with pytest.raises(UserError, match="one process writes"):
-        Claim(writers.folder)
+        Claim(writers.folder, QUICK)
     begun[0].require_in_force()
     begun[0].close()
 

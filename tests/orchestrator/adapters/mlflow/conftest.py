@@ -2,15 +2,8 @@
 
 import contextlib
 import dataclasses
-import os
 import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 
@@ -53,59 +46,10 @@ def search_in():
     return write
 
 
-class Server:
-    """`mlflow server` on loopback; can be killed and started again on the same store."""
-
-    def __init__(self, place, empty_store):
-        self.place = place
-        shutil.copy(empty_store, place / "mlflow.db")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.process = None
-
-    def start(self):
-        command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
-            "--workers", "1", "--backend-store-uri", f"sqlite:///{self.place / 'mlflow.db'}",
-            "--artifacts-destination", str(self.place / "artifacts"),
-        ]  # fmt: skip
-        settings = {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        }
-        with (self.place / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                env={**os.environ, **settings},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        until = time.monotonic() + 240
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{self.uri}/health", timeout=5).close()
-                return
-            assert self.process.poll() is None, (self.place / "server.log").read_text()
-            time.sleep(0.2)
-        raise TimeoutError((self.place / "server.log").read_text())
-
-    def kill(self):
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, empty_store):
-    running = Server(tmp_path_factory.mktemp("server"), empty_store)
-    running.start()
-    yield running
-    running.kill()
+def server(tracking_server, empty_store, tmp_path_factory):
+    path = tmp_path_factory.mktemp("served") / "mlflow.db"
+    return tracking_server(f"sqlite:///{shutil.copy(empty_store, path)}")
 
 
 NAMES_OF_RUNS = {"mlflow.parentRunId", "donor_run_id", "child_run_ids"}

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from orchestrator.adapters.mlflow import recorder
+from orchestrator.adapters.mlflow import client, recorder
 from orchestrator.adapters.mlflow.client import open_client
 from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.adapters.mlflow.sync import sync
@@ -118,10 +118,38 @@ def test_a_search_that_has_not_begun_leaves_no_trace(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_by_default_the_store_is_a_file_beside_the_searches(tmp_path):
+def test_by_default_the_store_is_a_file_beside_the_searches(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     record = MlflowRecord(MlflowConfig(), directory=tmp_path / "runs" / "demo")
     assert record.tracking_uri == f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
     assert record.command == f"mlflow ui --backend-store-uri {record.tracking_uri}"
+
+
+def test_a_store_that_no_run_file_names_is_the_environments(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://ada:hunter22@db/mlflow")
+    record = MlflowRecord(MlflowConfig(), directory=tmp_path / "runs" / "demo")
+    assert record.tracking_uri == "postgresql://ada:hunter22@db/mlflow"
+    assert record.command == "mlflow ui --backend-store-uri 'postgresql://***@db/mlflow'"
+    named = MlflowRecord(MlflowConfig(tracking_uri="http://other"), directory=tmp_path)
+    assert named.tracking_uri == "http://other"
+
+
+def test_a_server_that_is_down_is_told_of_before_the_search_begins(tmp_path, caplog):
+    record = MlflowRecord(MlflowConfig(tracking_uri="http://127.0.0.1:9"), directory=tmp_path)
+    record.knock()
+    record.knock()
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "masga"]
+    assert "an MLflow tracking server answers, but got connection refused" in warning
+    assert f"'masga sync {tmp_path}' brings it up to date" in warning
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_does_not_answer_does_not_hold_the_search(monkeypatch):
+    answer = threading.Event()
+    monkeypatch.setattr(client, "open_client", lambda _: answer.wait(60))
+    told = client.knock("http://127.0.0.1:9", patience_seconds=0.1)
+    answer.set()
+    assert told == "http://127.0.0.1:9: MLflow has not answered within 0.1 s."
 
 
 def test_no_telemetry_leaves_the_machine(monkeypatch, store):

@@ -119,9 +119,7 @@ def test_a_record_whose_server_was_killed_is_completed_without_doubled_points(
     server.start()
     assert recorded(directory, server.uri).new_points > 0
     assert recorded(directory, server.uri).new_points == 0
-    assert without_places(held(server.place / "mlflow.db", "tried")) == without_places(
-        held(store, "tried")
-    )
+    assert without_places(held(server.store, "tried")) == without_places(held(store, "tried"))
     (parent,) = open_client(server.uri).search_runs(["1"], "tags.`masga.segment` = 'search'")
     copied = open_client(server.uri).download_artifacts(
         parent.info.run_id, "events.jsonl", str(tmp_path)
