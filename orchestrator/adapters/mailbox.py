@@ -68,7 +68,7 @@ class Mailbox:
     def __init__(self, stall_seconds: float | None = None, spread: int | None = None) -> None:
         self._birth = uuid.uuid4().hex
         self._leases = Leases(stall_seconds, spread=spread)
-        self._states: dict[StateKey, list[Any]] = {}
+        self._states: dict[StateKey, tuple[int, list[Any]]] = {}
         self._progress: dict[int, LiveProgress] = {}
         self._closed = False
         self._changed = asyncio.Condition()
@@ -137,13 +137,17 @@ class Mailbox:
             self._closed = True
             self._changed.notify_all()
 
-    async def offer(self, key: StateKey, reference: list[Any]) -> None:
+    async def offer(self, key: StateKey, reference: list[Any], worker: int) -> None:
         """Offer a state; `reference` is a list so that Ray passes it on instead of resolving it."""
-        self._states[key] = reference
+        self._states[key] = worker, reference
 
     async def locate(self, key: StateKey) -> list[Any]:
-        """Return a list of at most one reference."""
-        return self._states.get(key, [])
+        """Return a list of at most one reference; none whose owner is silent, and would not answer.
+
+        Only its owner knows where an object is: who asks for it would wait.
+        """
+        worker, reference = self._states.get(key, (None, []))
+        return [] if worker in self._leases.silent else reference
 
     async def note(self, progress: LiveProgress) -> None:
         """Note how far a worker is."""

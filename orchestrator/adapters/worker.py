@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PROGRESS_SECONDS = 0.5
 BEATS = 12
 """A worker says that it lives so often in the time after which it counts as silent."""
-FETCH_SECONDS = 60.0
+FETCH_SECONDS = 30.0
 """A state that does not come from another node in this time is read from its checkpoint."""
 LOST_WORKERS = 3
 """A task that this many workers died with is not tried again: its member has failed."""
@@ -74,12 +74,13 @@ class WorkerSetup:
 class ObjectStore:
     """The exchange of states over Ray's object store."""
 
-    def __init__(self, mailbox: Any) -> None:
+    def __init__(self, mailbox: Any, worker: int) -> None:
         self._mailbox = mailbox
+        self._worker = worker
 
     def publish(self, key: StateKey, payload: bytes) -> None:
         """Put a state into shared memory and tell the mailbox where."""
-        self._mailbox.offer.remote(key, [ray.put(payload)])
+        self._mailbox.offer.remote(key, [ray.put(payload)], self._worker)
 
     def fetch(self, key: StateKey) -> memoryview | None:
         """Return a state; none if it was never offered here or went with its owner."""
@@ -137,7 +138,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             corpus=corpus,
             settings=self._setup.settings,
             checkpoints=self._setup.checkpoints,
-            exchange=ObjectStore(self._mailbox),
+            exchange=ObjectStore(self._mailbox, self._number),
             worker=self._number,
             group=group,
         )

@@ -96,7 +96,7 @@ def test_states_that_nobody_needs_are_forgotten():
         mailbox = Mailbox()
         keep, drop = StateKey(0, 0), StateKey(1, 0)
         for key in (keep, drop):
-            await mailbox.offer(key, ["reference"])
+            await mailbox.offer(key, ["reference"], 0)
         await mailbox.post([], frozenset({keep}))
         assert await mailbox.locate(keep) == ["reference"]
         assert await mailbox.locate(drop) == []
@@ -145,5 +145,25 @@ def test_every_mailbox_has_a_birth_of_its_own():
         born = await one.post([], frozenset())
         assert born == await one.post([], frozenset()) == (await one.status()).birth
         assert born != (await other.status()).birth
+
+    run(course())
+
+
+def test_states_of_a_silent_worker_are_not_asked_for(monkeypatch):
+    async def course():
+        clock = 0.0
+        monkeypatch.setattr("orchestrator.adapters.mailbox.time.monotonic", lambda: clock)
+        mailbox = Mailbox(10.0)
+        await mailbox.begin(life(), ())
+        await mailbox.offer(StateKey(0, 0), ["reference"], 0)
+        for now in range(0, 11, 2):
+            clock = float(now)
+            assert (await mailbox.status()).silent == frozenset()
+            assert await mailbox.locate(StateKey(0, 0)) == ["reference"]
+        clock = 12.0
+        assert (await mailbox.status()).silent == {0}
+        assert await mailbox.locate(StateKey(0, 0)) == []  # its checkpoint serves
+        await mailbox.begin(life(), ())
+        assert await mailbox.locate(StateKey(0, 0)) == ["reference"]
 
     run(course())
