@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.adapters.environment import keep_credentials_out_of_logs
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
 from orchestrator.run_directory import CHECKPOINTS
@@ -112,6 +113,7 @@ def _tune(hosting: Hosting, *, course: Course, mailbox: Any) -> None:
     from orchestrator.adapters.scheduler import Generations  # noqa: PLC0415
     from orchestrator.adapters.worker import Worker, WorkerSetup  # noqa: PLC0415
 
+    keep_credentials_out_of_logs()
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
         checkpoints=(hosting.directory / CHECKPOINTS).resolve(),
