@@ -20,7 +20,7 @@ HIDDEN = "***"
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?P<slashes>:/{1,3})(?P<rest>[^\s<>]*)")
 _PAIR = re.compile(r"(?P<before>[?&;#])(?P<key>[^\s=&;#?]+)=(?P<value>[^\s&;#'\"`,)}\]]+)")
 _SECRET = re.compile(
-    r"token|passw|pwd|passphrase|secret|signature|credential|apikey|accesskey|privatekey|authoriz"
+    r"token|passw|pwd|passphrase|secret|signature|credential|(api|access|account|private|shared|master|storage)key|authoriz"
 )
 _SHORT_SECRETS = frozenset({"sig", "auth", "key"})
 _NAME_USERS = frozenset(
@@ -106,6 +106,16 @@ def where_they_belong(name: str) -> str:
     )
 
 
+def is_secret(name: str) -> bool:
+    """Return whether the name of a variable or of a query's key is that of a secret.
+
+    >>> [is_secret(name) for name in ("AWS_SECRET_ACCESS_KEY", "sig", "TUNE_WARN_THRESHOLD_S")]
+    [True, True, False]
+    """
+    words = re.sub(r"[^a-z]", "", name.lower())
+    return words in _SHORT_SECRETS or _SECRET.search(words) is not None
+
+
 def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return a text without credentials in URIs and without the environment's own secrets.
 
@@ -113,15 +123,10 @@ def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> s
     'said *** to it'
     """
     text = without_credentials(text)
-    secrets = {v for k, v in environment.items() if _is_secret(k) and len(v) >= _SHORTEST_SECRET}
+    secrets = {v for k, v in environment.items() if is_secret(k) and len(v) >= _SHORTEST_SECRET}
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
-
-
-def _is_secret(key: str) -> bool:
-    words = re.sub(r"[^a-z]", "", key.lower())
-    return words in _SHORT_SECRETS or _SECRET.search(words) is not None
 
 
 def _scanned(text: str, tell: Callable[[str], None]) -> str:
@@ -139,7 +144,7 @@ def _scanned(text: str, tell: Callable[[str], None]) -> str:
         return f"{found['scheme']}{found['slashes']}{shown}{_PAIR.sub(pair, rest)}"
 
     def pair(found: re.Match[str]) -> str:
-        if not _is_secret(found["key"]) or found["value"] == HIDDEN:
+        if not is_secret(found["key"]) or found["value"] == HIDDEN:
             return found[0]
         tell(f"`{found['key']}` in its query")
         return f"{found['before']}{found['key']}={HIDDEN}"

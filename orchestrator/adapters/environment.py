@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.adapters.exposure import is_open, on_loopback, warn_if_open
+from orchestrator.credentials import is_secret
 from orchestrator.errors import Clause, UserError
 
 if TYPE_CHECKING:
@@ -87,6 +88,18 @@ def ray_cluster(
         ray.shutdown()
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def keep_credentials_out_of_logs() -> None:
+    """Let Tune put no credentials into its actors' runtime environments: Ray logs and shows those.
+
+    Workers have the credentials of the node that they run on.
+    """
+    from ray.tune.execution import class_cache  # noqa: PLC0415 - slow
+
+    class_cache.ENV_VARS_TO_PROPAGATE = {
+        name for name in class_cache.ENV_VARS_TO_PROPAGATE if not is_secret(name)
+    }
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ def wait_for(log, words, process):
 
 
 def test_nothing_that_is_left_holds_a_secret(
-    server, masga, environment, start, run_file, undisturbed, tmp_path, monkeypatch, capfd
+    server, masga, environment, start, run_file, tmp_path, monkeypatch, capfd
 ):
     """A search, and all that is made of it, with secrets all over the environment."""
     environment = {**environment, **SECRETS, **server.credentials}
@@ -93,7 +93,6 @@ def test_nothing_that_is_left_holds_a_secret(
     printed = [out, err]
     assert search.returncode == 0, out + err
     assert "missing" not in err
-    assert lasting(directory) == lasting(undisturbed)
     certified = masga(
         "certify", directory, "--seeds", "2", "--tokens", "50%", environment=environment
     )

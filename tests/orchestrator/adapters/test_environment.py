@@ -39,3 +39,18 @@ def test_a_cluster_that_cannot_start_is_told_with_a_remedy(monkeypatch, tmp_path
     ):
         pytest.fail("a cluster that cannot start was entered")
     assert not deep.exists()
+
+
+def test_tune_hands_no_credentials_to_actors_by_what_ray_logs(monkeypatch):
+    """By a private list of Tune's: if it goes, Tune may hand them on in another way."""
+    from ray.tune.execution import class_cache
+
+    known = class_cache.ENV_VARS_TO_PROPAGATE
+    monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", known)
+    for name in known:
+        monkeypatch.setenv(name, "1")
+    environment.keep_credentials_out_of_logs()
+    remote = class_cache._ActorClassCache().get(type("Trainable", (), {}))
+    handed = remote._default_options["runtime_env"]["env_vars"]
+    assert {"PL_DISABLE_FORK", "RAY_CHDIR_TO_TRIAL_DIR"} <= handed.keys()
+    assert not [name for name in handed if name.startswith("AWS_")]

@@ -158,7 +158,7 @@ def test_patience_is_a_number_of_seconds(monkeypatch, text):
     ],
 )
 def test_credentials_in_a_uri_are_refused_and_not_repeated(uri):
-    with pytest.raises(UserError, match="has credentials in it") as error:
+    with pytest.raises(UserError, match="it carries") as error:
         Place.parse(uri, where="output")
     assert "hunter2" not in str(error.value)
     assert "AWS_ACCESS_KEY_ID" in error.value.remedy
