@@ -176,7 +176,7 @@ class _Meter:
     def _counted(self, report: object) -> object:
         tasks = self._receive(report)
         self._reports += 1
-        if self._mailbox is None and (process := mailbox_process()):
+        if self._reports == 1 and (process := mailbox_process()):
             self._mailbox = process, resident_bytes(process)
         if self._reports % self._members == 0:
             self._close()
