@@ -26,12 +26,16 @@ from orchestrator.search import Search
 from orchestrator.setting import prepare
 
 
+def _nobody(*_: object) -> None:
+    """Watch nothing: displays and records are other benchmarks' matter."""
+
+
 def write(path: Path, *, members: int, generations: int) -> None:
     """Run a search for so many generations of a budget of a few more."""
     config = run("default", members=members, generations=generations + 5)
     setting = prepare(config)
     with EventLog(path) as log:
-        journal = Journal(log, lambda event, number, replayed: None)
+        journal = Journal(log, _nobody)
         journal.record(
             [
                 SearchStarted(
@@ -69,7 +73,7 @@ def main() -> None:
             print(f"{count:,} events, {path.stat().st_size / 1e6:.0f} MB")
             print(f"opened and checked in {opened:.1f} s, {opened_cpu:.1f} s of processor time")
             began, spent = time.perf_counter(), time.process_time()
-            journal = Journal(log, lambda event, number, replayed: None)
+            journal = Journal(log, _nobody)
             journal.record([log.events[0]])
             tasks = open_tasks(Search(setting.rules, journal), log.events)
             resumed, resumed_cpu = time.perf_counter() - began, time.process_time() - spent
