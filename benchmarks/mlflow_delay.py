@@ -1,4 +1,4 @@
-"""How much longer a generation takes while it is recorded in MLflow: the same search with and without.
+"""What a generation waits for its record in MLflow: the same search with and without it, in pairs.
 
 A told search (`mlflow_sync.py`) is logged generation by generation; training is a pause, since what
 could delay a generation is what the record takes of the driver's process: its lock, its cores, its
@@ -30,7 +30,7 @@ def generations(place: Path, told: argparse.Namespace, *, recorded: bool) -> lis
     record = None
     if recorded:
         config = MlflowConfig(tracking_uri=told.store)
-        record = MlflowRecord(config, directory=place, patience_seconds=0.0)
+        record = MlflowRecord(config, directory=place, patience_seconds=3600.0)
     seconds: list[float] = []
     with EventLog(place / LOG_NAME) as log:
         for events in tell(told.members, told.generations, told.points):
@@ -42,7 +42,7 @@ def generations(place: Path, told: argparse.Namespace, *, recorded: bool) -> lis
                     record.on_event(event, number, replayed=False)
             seconds.append(time.perf_counter() - began)
     if record is not None:
-        record.close()
+        record.close()  # not in any generation, and out of the way of the next run
         print(f"    at the end: {record.lost or 'all recorded'}"[:160])
     return seconds[1:]
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("masga")
 
 TIDY_SHARE = 0.125
-"""States that nobody needs are looked for when so many tasks were posted, beside those needed:
-looking costs as much as the population is large, and an asynchronous search posts one at a time."""
+"""States that nobody needs are looked for when so many tasks were posted, beside those open and
+those needed: looking costs as much as the population is large, and an asynchronous search posts
+them one at a time."""
 
 
 class Course:
@@ -129,7 +130,8 @@ class Course:
                 needed = self._conductor.needed_states()
                 self.meet(self._send(tasks, needed))
                 self._prune(needed)
-                self._since_tidied, self._until_tidy = 0, len(needed) * TIDY_SHARE
+                self._since_tidied = 0
+                self._until_tidy = TIDY_SHARE * (len(needed) + len(self._open))
             if self._conductor.finished:
                 ray.get(self._mailbox.close.remote())
 
