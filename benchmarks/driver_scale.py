@@ -176,7 +176,7 @@ class _Meter:
     def _counted(self, report: object) -> object:
         tasks = self._receive(report)
         self._reports += 1
-        if self._mailbox is None and (process := mailbox_process()):
+        if self._reports == 1 and (process := mailbox_process()):
             self._mailbox = process, resident_bytes(process)
         if self._reports % self._members == 0:
             self._close()
@@ -325,8 +325,11 @@ def started_alone(*options: str, timeout: float) -> dict | None:
 
 
 def tell_search(variant: str, members: int, found: dict) -> tuple[float, float]:
-    """Print what a generation cost in the mean of all but the first; return ms a member."""
-    later = found["generations"][1:] or found["generations"]
+    """Print what a generation cost in the mean of all but the first and last; return ms a member.
+
+    The first holds the start of what runs it, the last has no orders.
+    """
+    later = found["generations"][1:-1] or found["generations"]
     cpu = float(np.mean([g["cpu"] for g in later])) / members * 1e3
     wall = float(np.mean([g["wall"] for g in later])) / members * 1e3
     last = found["generations"][-1]

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("masga")
 
+TIDY_SHARE = 0.125
+"""States that nobody needs are looked for when so many tasks were posted, beside those open and
+those needed: looking costs as much as the population is large, and an asynchronous search posts
+them one at a time."""
+
 
 class Course:
     """Drives one conductor through a mailbox.
@@ -57,6 +62,7 @@ class Course:
         self._open: dict[TaskName, Task] = {}
         self._birth: str | None = None
         self._lock = threading.RLock()
+        self._since_tidied, self._until_tidy = 0, 0.0
         self.error: Exception | None = None
 
     @property
@@ -117,9 +123,15 @@ class Course:
         with self._lock:
             tasks = tuple(tasks)
             self._open |= {task.name: task for task in tasks}
-            needed = self._conductor.needed_states()
-            self.meet(self._send(tasks, needed))
-            self._prune(needed)
+            self._since_tidied += len(tasks)
+            if self._since_tidied < self._until_tidy:
+                self.meet(self._send(tasks, None))
+            else:
+                needed = self._conductor.needed_states()
+                self.meet(self._send(tasks, needed))
+                self._prune(needed)
+                self._since_tidied = 0
+                self._until_tidy = TIDY_SHARE * (len(needed) + len(self._open))
             if self._conductor.finished:
                 ray.get(self._mailbox.close.remote())
 
@@ -137,7 +149,7 @@ class Course:
                     ray.get(self._mailbox.close.remote())
             self._birth = birth
 
-    def _send(self, tasks: tuple[Task, ...], needed: frozenset[StateKey]) -> str:
+    def _send(self, tasks: tuple[Task, ...], needed: frozenset[StateKey] | None) -> str:
         ordered = sorted(tasks, key=_cost, reverse=True)
         return str(ray.get(self._mailbox.post.remote(ordered, needed)))
 

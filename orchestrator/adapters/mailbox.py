@@ -73,16 +73,21 @@ class Mailbox:
         self._closed = False
         self._changed = asyncio.Condition()
 
-    async def post(self, tasks: Sequence[Task], needed: frozenset[StateKey]) -> str:
+    async def post(self, tasks: Sequence[Task], needed: frozenset[StateKey] | None) -> str:
         """Add tasks; forget offered states that nobody may ask for any more.
+
+        Args:
+            tasks: Those that are here already are left alone.
+            needed: States that may still be asked for; none: nothing is forgotten this time.
 
         Returns:
             The birth of the mailbox that has them now.
         """
         async with self._changed:
             self._leases.post(tasks)
-            for key in [key for key in self._states if key not in needed]:
-                del self._states[key]
+            if needed is not None:
+                for key in [key for key in self._states if key not in needed]:
+                    del self._states[key]
             self._changed.notify_all()
         return self._birth
 
@@ -166,12 +171,17 @@ class Mailbox:
         )
 
 
+MOST_CALLS = 100_000
+"""Calls at once. Every idle worker is one that waits for a task: with fewer than there are workers,
+no task could be posted any more."""
+
+
 def start_mailbox(stall_seconds: float | None, spread: int | None) -> Any:
     """Start the actor beside the driver: no other node's end is its own; it needs no CPU."""
     beside = NodeAffinitySchedulingStrategy(node_id=this_node(), soft=False)
     actor = ray.remote(Mailbox).options(
         num_cpus=0,
-        max_concurrency=1000,
+        max_concurrency=MOST_CALLS,
         max_restarts=-1,
         max_task_retries=-1,
         scheduling_strategy=beside,

@@ -1,0 +1,90 @@
+"""How long a search's log takes to open, check and resume: 1,000,000 events by default.
+
+The log is that of a simulated search (`simulated_search.py`): real decisions, reports by a formula.
+Opening reads it and checks numbers and checksums; resuming replays it through the search until its
+open tasks are known. With --keep the log is written once and read again by later calls.
+
+    OMP_NUM_THREADS=1 python benchmarks/log_scale.py [--members 1000] [--generations 333]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from simulated_search import answer, run
+
+from orchestrator.event_log import EventLog
+from orchestrator.events import SearchStarted
+from orchestrator.journal import Journal
+from orchestrator.resuming import open_tasks
+from orchestrator.run_corpus import corpus_json
+from orchestrator.search import Search
+from orchestrator.setting import prepare
+
+
+def _nobody(*_: object) -> None:
+    """Watch nothing: displays and records are other benchmarks' matter."""
+
+
+def write(path: Path, *, members: int, generations: int) -> None:
+    """Run a search for so many generations of a budget of a few more."""
+    config = run("default", members=members, generations=generations + 5)
+    setting = prepare(config)
+    with EventLog(path) as log:
+        journal = Journal(log, _nobody)
+        journal.record(
+            [
+                SearchStarted(
+                    run=config.deciding(), space=setting.rules.space.to_json(),
+                    corpus=corpus_json(setting.corpus, setting.notes),
+                    horizon_tokens=setting.settings.horizon_tokens,
+                    generations=setting.rules.generations, environment={"run": config.beside()},
+                )
+            ]
+        )  # fmt: skip
+        search = Search(setting.rules, journal)
+        tasks = search.begin()
+        for _ in range(generations):
+            answers = [answer(task) for task in tasks]
+            tasks = tuple(task for found in answers for task in search.receive(found))
+
+
+def main() -> None:
+    """Write, open and resume; print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--members", type=int, default=1000)
+    parser.add_argument("--generations", type=int, default=333)
+    parser.add_argument("--keep", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="masga-scale-") as temporary:
+        path = given.keep or Path(temporary, "events.jsonl")
+        if not path.exists():
+            write(path, members=given.members, generations=given.generations)
+        config = run("default", members=given.members, generations=given.generations + 5)
+        setting = prepare(config)
+        began, spent = time.perf_counter(), time.process_time()
+        with EventLog(path) as log:
+            opened, opened_cpu = time.perf_counter() - began, time.process_time() - spent
+            count = len(log.events)
+            print(f"{count:,} events, {path.stat().st_size / 1e6:.0f} MB")
+            print(f"opened and checked in {opened:.1f} s, {opened_cpu:.1f} s of processor time")
+            began, spent = time.perf_counter(), time.process_time()
+            journal = Journal(log, _nobody)
+            journal.record([log.events[0]])
+            tasks = open_tasks(Search(setting.rules, journal), log.events)
+            resumed, resumed_cpu = time.perf_counter() - began, time.process_time() - spent
+        print(
+            f"resumed in {resumed:.1f} s, {resumed_cpu:.1f} s of processor time "
+            f"({resumed_cpu / count * 1e6:.0f} us an event); {len(tasks):,} open tasks, "
+            f"{journal.departures} departures"
+        )
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        print(f"{peak:.0f} MB at the peak")
+
+
+if __name__ == "__main__":
+    main()
