@@ -20,7 +20,8 @@ HIDDEN = "***"
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?P<slashes>:/{1,3})(?P<rest>[^\s<>]*)")
 _PAIR = re.compile(r"(?P<before>[?&;#])(?P<key>[^\s=&;#?]+)=(?P<value>[^\s&;#'\"`,)}\]]+)")
 _SECRET = re.compile(
-    r"token|passw|pwd|passphrase|secret|signature|credential|(api|access|account|private|shared|master|storage)key|authoriz"
+    r"token|passw|pwd|passphrase|secret|signature|credential|authoriz"
+    r"|(api|access|account|private|shared|master|storage)key"
 )
 _SHORT_SECRETS = frozenset({"sig", "auth", "key"})
 _NAME_USERS = frozenset(

@@ -127,7 +127,8 @@ class Claim:
                 is_heard = True
             except (UserError, OSError) as error:
                 if is_heard:
-                    _LOG.warning("The heartbeat of this search's writer is not heard: %s", error)
+                    found = error.found if isinstance(error, UserError) else error
+                    _LOG.warning("%s: no heartbeat can be written now: %s", self._where, found)
                 is_heard = False
 
     def _beat(self, writers: Folder) -> None:

@@ -82,6 +82,11 @@ class Weather(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Passing)
         self.beyond, self.is_bad, self.refused = port, False, 0
 
+    def handle_error(self, request, client_address):
+        """Say nothing of clients that were killed in the middle of a request."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def port(self):
         return self.server_address[1]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,12 @@ def test_what_is_made_in_a_copy_is_put_into_the_store(search, tmp_path):
         (made.path / "below" / "a").write_text("1")
     assert str(made) == str(store / "exports" / "it")
     assert bytes((store / "exports" / "it" / "below").read("a")) == b"1"
+    shutil.rmtree(directory / "exports")  # made by another machine, as far as this copy knows
+    with (
+        pytest.raises(UserError, match="does not overwrite"),
+        made_at(None, otherwise=directory / "exports" / "it", force=False),
+    ):
+        pytest.fail("it begins")
     elsewhere = tmp_path / "plain"
     with made_at(str(elsewhere), otherwise=directory / "exports", force=False) as made:
         made.path.write_text("2")
@@ -251,6 +258,21 @@ def test_prepared_text_is_carried_to_another_node_once(corpus, folder, tmp_path,
     for each in got:
         each.verify()
         assert each.manifest == corpus.manifest
+
+
+def test_a_worker_opens_the_text_here_or_fetches_it(corpus, folder, tmp_path, cache):
+    pytest.importorskip("ray")
+    from orchestrator.adapters.worker import WorkerSetup
+
+    here = WorkerSetup(
+        corpus=corpus.directory, checkpoints=tmp_path, settings=None, asynchronous=False
+    )
+    assert here.open_corpus().directory == corpus.directory
+    store_corpus(corpus, folder)
+    elsewhere = replace(here, corpus=tmp_path / "not-here" / corpus.digest, corpora=folder)
+    fetched = elsewhere.open_corpus()
+    assert fetched.directory == cache / "corpora" / corpus.digest
+    assert fetched.manifest == corpus.manifest
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "other"])
