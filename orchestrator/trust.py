@@ -8,6 +8,7 @@ the user says `--trust`. Reading a file, its checkpoints and its log runs nothin
 
 from __future__ import annotations
 
+import glob
 import grp
 import os
 import pwd
@@ -152,20 +153,14 @@ def _servers(config: RunConfig) -> list[Reach]:
 
 def _outside(pattern: str, home: Path) -> str | None:
     """Return the path, or the file that the pattern finds, that is not within `home`."""
-    # torch: only for the files of others
-    from trainers.data import CorpusError, SourceSpec  # noqa: PLC0415
-    from trainers.data.files import find_files  # noqa: PLC0415
-
     fixed = Path(pattern)
     while any(sign in part for part in fixed.parts for sign in "*?["):
         fixed = fixed.parent
     if not _is_within(fixed, home) or ".." in Path(pattern).parts[len(fixed.parts) :]:
         return pattern
-    try:
-        files = find_files(SourceSpec.file(pattern))
-    except CorpusError:
-        return None  # there is nothing to read, which will be told
-    return next((str(file) for file in files if not _is_within(file, home)), None)
+    found = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - with its root
+    below = (file for path in found if path.is_dir() for file in path.rglob("*"))
+    return next((str(file) for file in (*found, *below) if not _is_within(file, home)), None)
 
 
 def _is_within(path: Path, home: Path) -> bool:
