@@ -1,6 +1,7 @@
 # make demo   environment, build, a real search on real text
 # make test   environment, build, all tests
 # make check  what CI runs
+# make audit  known vulnerabilities of what is installed (needs a vulnerability service; part of check)
 PYTHON ?= python3
 VENV   ?= .venv
 RUN    ?= examples/demo.yaml
@@ -13,7 +14,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile
 export PIP_CONSTRAINT := $(abspath constraints.txt)
 
-.PHONY: demo test check format clean help
+.PHONY: demo test check audit format clean help
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -42,6 +43,10 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST)
+	@$(BIN)/python -m tests.supply.audit
+
+audit: $(STAMP)
+	@$(BIN)/python -m tests.supply.audit
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

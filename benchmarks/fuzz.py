@@ -80,6 +80,8 @@ def fuzzed(name: str, options: argparse.Namespace) -> dict:
         result = {"inputs": 0, "outcomes": {}, "faults": 0, "slowest": 0.0, "memory": 0}
         if (Path(place) / "result.json").exists():
             result = json.loads((Path(place) / "result.json").read_text())
+        elif not (Path(place) / "current").exists():
+            sys.exit(f"the reader {name} could not be fuzzed:\n{done.stderr[-20_000:]}")
         else:
             data = (Path(place) / "current").read_bytes()
             keep(name, data, f"exit code {done.returncode}\n{done.stderr[-20_000:]}", options)

@@ -161,9 +161,9 @@ def _outside(pattern: str, home: Path) -> str | None:
         fixed = fixed.parent
     if not _is_within(fixed, home) or ".." in Path(pattern).parts[len(fixed.parts) :]:
         return pattern
-    found = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - a pattern with its root
-    paths = fixed.rglob("*") if fixed.is_dir() and str(fixed) == pattern else map(Path, found)
-    return next((str(path) for path in paths if not _is_within(path, home)), None)
+    found = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - with its root
+    below = (file for path in found if path.is_dir() for file in path.rglob("*"))
+    return next((str(file) for file in (*found, *below) if not _is_within(file, home)), None)
 
 
 def _is_within(path: Path | str, home: Path) -> bool:
