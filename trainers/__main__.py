@@ -7,6 +7,7 @@ options goes on from there.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from dataclasses import replace
@@ -15,6 +16,7 @@ from pathlib import Path
 from search_spaces.gpt.space import GPT
 from trainers.checkpoint import STATE_FILE, CheckpointDamaged, read_checkpoint, write_checkpoint
 from trainers.data import NAMED, Corpus, CorpusError, CorpusSpec, SourceSpec, prepare_corpus
+from trainers.distributed.group import GroupMember, MemberGroup, RanksLost
 from trainers.member import Member
 from trainers.settings import TrainerSettings
 
@@ -41,6 +43,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--context-length", type=int, default=128, help="tokens (default: %(default)s)")
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--threads", type=int, default=1, help="of a CPU (default: %(default)s)")
+    p.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        help="that train the model together; on CUDA each has a GPU (default: %(default)s)",
+    )
     p.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     return p
 
@@ -53,6 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (CorpusError, CheckpointDamaged, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except RanksLost as error:
+        again = f"The same command goes on from {options.out}."
+        print(f"error: {error} {again}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"Interrupted. The same command goes on from {options.out}.", file=sys.stderr)
         return 130
@@ -73,6 +85,27 @@ def _train(options: argparse.Namespace) -> int:
     settings = TrainerSettings(
         seed=options.seed, horizon_tokens=horizon, device=options.device, threads=options.threads
     )
+    if options.processes < 1:
+        raise ValueError(f"`--processes >= 1` must hold, but got {options.processes}.")
+    with contextlib.ExitStack() as ties:
+        group = None
+        if options.processes > 1:
+            from trainers.distributed.here import group_here  # noqa: PLC0415 - torch.distributed
+
+            group = ties.enter_context(
+                group_here(corpus, size=options.processes, device=options.device)
+            )
+        return _train_member(options, corpus, settings, group)
+
+
+def _train_member(
+    options: argparse.Namespace,
+    corpus: Corpus,
+    settings: TrainerSettings,
+    group: MemberGroup | None,
+) -> int:
+    """Train from the checkpoint or from scratch, and tell how it goes."""
+    member: Member | GroupMember
     if (options.out / STATE_FILE).exists():
         state, extra = read_checkpoint(options.out)
         if extra.get("corpus") != corpus.digest:
@@ -80,22 +113,25 @@ def _train(options: argparse.Namespace) -> int:
                 f"{options.out} must continue on the corpus it began with, {extra.get('corpus')}, "
                 f"but these sources make {corpus.digest}. Choose another --out."
             )
-        member = Member.from_state(state, corpus=corpus, settings=settings)
+        if group is not None:
+            member = group.revive(state, settings=settings)
+        else:
+            member = Member.from_state(state, corpus=corpus, settings=settings)
     else:
         genome = GPT.with_constants(
             vocab_size=corpus.vocab_size, context_length=corpus.context_length
         ).default()
         mix = (1.0 / corpus.num_sources,) * corpus.num_sources
-        member = Member.create(
-            genome.architecture,
-            replace(genome.protocol, data_mix=mix),
-            corpus=corpus,
-            settings=settings,
-            member_seed=options.seed,
-        )
+        halves = genome.architecture, replace(genome.protocol, data_mix=mix)
+        if group is not None:
+            member = group.create(*halves, settings=settings, member_seed=options.seed)
+        else:
+            member = Member.create(
+                *halves, corpus=corpus, settings=settings, member_seed=options.seed
+            )
     parameters = sum(p.numel() for p in member.model.parameters())
     print(f"{parameters:,} parameters, {corpus.train_tokens:,} training tokens; lower is better:")
-    failure = _train_intervals(member, horizon, corpus, options.out)
+    failure = _train_intervals(member, settings.horizon_tokens, corpus, options.out)
     if failure is not None:
         print(f"error: {failure}. Lower the learning rate, or use another seed.", file=sys.stderr)
         return 1
@@ -104,7 +140,9 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train_intervals(member: Member, horizon: int, corpus: Corpus, out: Path) -> str | None:
+def _train_intervals(
+    member: Member | GroupMember, horizon: int, corpus: Corpus, out: Path
+) -> str | None:
     """Train to the horizon with a line and a checkpoint an interval; return why it failed."""
     tokens = max(1, horizon // corpus.context_length // INTERVALS) * corpus.context_length
     begun, start = time.perf_counter(), member.position.tokens

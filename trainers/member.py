@@ -361,21 +361,23 @@ class Member:
             rows = ranks.rows(len(part_BT))
             own_BT = part_BT[rows.slice].to(device, non_blocking=True)
             taps = Taps.zeros(self._model.architecture, len(own_BT), device) if measure else None
-            # Taps change the graph, so a measured step runs the model as it is written.
+            # Taps change the graph, so a measured step runs the model as it is written: what its
+            # backward pass computes again, too.
             loss_of = self._model.loss if measure else self._loss
-            with self._autocast(), ranks.as_written() if measure else contextlib.nullcontext():
-                loss_BT = loss_of(
-                    own_BT[:, :-1],
-                    own_BT[:, 1:],
-                    dropout=self._protocol.dropout,
-                    rows=None if rows.whole else rows,
-                    taps=taps,
-                    recompute=settings.activation_checkpointing,
-                )
-            loss = loss_BT.sum() / (sequences * length)
-            if rows.idle:  # it takes its part in what all ranks do together, and adds nothing
-                loss = loss * 0.0
-            loss.backward()
+            with ranks.as_written() if measure else contextlib.nullcontext():
+                with self._autocast():
+                    loss_BT = loss_of(
+                        own_BT[:, :-1],
+                        own_BT[:, 1:],
+                        dropout=self._protocol.dropout,
+                        rows=None if rows.whole else rows,
+                        taps=taps,
+                        recompute=settings.activation_checkpointing,
+                    )
+                loss = loss_BT.sum() / (sequences * length)
+                if rows.idle:  # it takes its part in what all ranks do together, and adds nothing
+                    loss = loss * 0.0
+                loss.backward()
             total += loss.item()
             if taps is not None:
                 own = attribution.sequence_importance(taps, batch_sequences=sequences)

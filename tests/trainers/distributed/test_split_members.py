@@ -151,6 +151,8 @@ def test_what_one_rank_refuses_all_refuse(pair, make_member, settings):
     assert member.train(TOKENS).failure is None
 
 
+@pytest.mark.filterwarnings("default::DeprecationWarning:torch")  # inductor's own imports
+@pytest.mark.filterwarnings("default::FutureWarning:torch")
 def test_compiled_layers_train_the_same(pair, make_member, settings):
     """One step of one short length: a compilation takes its time."""
     run = settings(compile=True, utility_every=2, activation_checkpointing=True)
