@@ -18,7 +18,7 @@ from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.restoring import restore
 from orchestrator.storage.segments import MERGED_AT_ONCE, segments_of
 
-QUICK = Rhythm(beat_seconds=0.2, stale_seconds=2.0)
+QUICK = Rhythm(beat_seconds=0.2, stale_seconds=5.0)
 """Stores tell the time in whole seconds."""
 
 
