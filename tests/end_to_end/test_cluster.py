@@ -195,7 +195,7 @@ def test_a_search_moves_with_its_cluster(nodes, run_file, start, tmp_path):
     assert len({(e.member, e.generation) for e in reports}) == len(reports)
 
     done = closed(directory)
-    calm = start("search", run_file(budget=endless, resources={"workers": 2}), "--output", "calm")
+    calm = start("search", run_file(budget=endless, resources=resources), "--output", "calm")
     beside = tmp_path / "calm" / "tiny"
     while closed(beside) < done:
         assert calm.poll() is None, calm.communicate()
