@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 REDRAW_SECONDS = 0.2
+REST = 9.0
+"""Times as long as a drawing took: a table of thousands takes a tenth of the driver at most."""
 
 
 class Redrawn:
-    """Draws at most five times a second, from `start` on; what was drawn last stays.
+    """Draws at most five times a second, less often what takes long; what was drawn last stays.
 
     Args:
         console: Where.
@@ -29,7 +31,7 @@ class Redrawn:
         self._draw, self._clock = draw, clock
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._begun = False
-        self._drawn = -REDRAW_SECONDS
+        self._drawn, self._rest = -REDRAW_SECONDS, REDRAW_SECONDS
 
     def start(self) -> None:
         """Take a part of the screen; a second call does nothing."""
@@ -39,7 +41,7 @@ class Redrawn:
 
     def at_times(self) -> None:
         """Draw, unless that was done just now or there is no part of the screen."""
-        if self._live.is_started and self._clock() - self._drawn >= REDRAW_SECONDS:
+        if self._live.is_started and self._clock() - self._drawn >= self._rest:
             self._now()
 
     def close(self) -> None:
@@ -51,3 +53,5 @@ class Redrawn:
     def _now(self) -> None:
         self._drawn = self._clock()
         self._live.update(self._draw(), refresh=True)
+        took = self._clock() - self._drawn
+        self._rest = max(REDRAW_SECONDS, (1.0 + REST) * took)
