@@ -153,7 +153,7 @@ def read_parquet(path: Path, *, column: str) -> Iterator[str]:
                     remedy="Name the column: `text_field: ...`.",
                 )
             _require_strings(path, column, file.schema_arrow.field(column).type)
-            rows = _rows_at_once(path, file.metadata, column)
+            rows = _rows_at_once(path, column)
             row = 0
             for batch in file.iter_batches(batch_size=rows, columns=[column]):
                 for text in batch.column(0).to_pylist():
@@ -172,7 +172,7 @@ def _require_strings(path: Path, column: str, kind: pa.DataType) -> None:
         raise _bad_row(f"{path}, column {column}", "every row is a string", f"rows are {kind}")
 
 
-def _rows_at_once(path: Path, metadata: pq.FileMetaData, column: str) -> int:
+def _rows_at_once(path: Path, column: str) -> int:
     """Return how many rows fit in memory, none of which is longer than the largest page.
 
     Raises:
@@ -180,7 +180,7 @@ def _rows_at_once(path: Path, metadata: pq.FileMetaData, column: str) -> int:
     """
     try:
         with path.open("rb") as file:
-            largest = max(page_sizes(file, metadata, column), default=1)
+            largest = max(page_sizes(file, column), default=1)
     except ValueError as error:
         raise _no_parquet(path, f"{error}".removesuffix(".")) from error
     if largest > LARGEST_PAGE_BYTES:
