@@ -77,7 +77,7 @@ class Member:
         self._parameters = list(model.parameters())
         self._scales = self._update_scales()
         self._least_worth = least_worth
-        compiled = settings.compile and ranks.size == 1  # split models are compiled by layers
+        compiled = settings.compile and ranks is ALONE  # split models are compiled by layers
         self._loss = torch.compile(model.loss) if compiled else model.loss
         self._evaluation_batches: dict[
             tuple[Split, int, int, int | None], tuple[EvaluationBatch, ...]

@@ -168,6 +168,7 @@ def test_what_the_command_line_says_comes_last(load, tmp_path):
         (SMALLEST + "freeze: {architecture_after: 0.2, protocol_before: 0.4}\n", "at every moment some genes may change"),
         (SMALLEST + "resources: {workers: 0}\n", "at least 1 is needed"),
         (SMALLEST + "training: {device: cuda}\n", "resources.gpus_per_worker"),
+        (SMALLEST + "resources: {processes_per_member: 2, gpus_per_worker: 0.5}\n", "has a GPU of its own"),
         (SMALLEST + "name: a/b\n", "letters, digits, dots"),
         (SMALLEST + "stop: {target_loss: .inf}\n", "needs a number"),
     ],

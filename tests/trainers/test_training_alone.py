@@ -49,6 +49,15 @@ def test_runs_without_the_orchestration_stack(text, tmp_path):
     assert "held-out" in run.stdout
 
 
+def test_two_processes_go_on_from_the_checkpoint_of_one(text, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(arguments(text, out, 256)) == 0
+    assert main([*arguments(text, out, 512), "--processes", "2"]) == 0
+    assert "512 tokens" in capsys.readouterr().out
+    assert main([*arguments(text, out, 512), "--processes", "0"]) == 2
+    assert "--processes >= 1" in capsys.readouterr().err
+
+
 def test_mistakes_are_told_with_code_2(text, tmp_path, capsys):
     assert main(arguments(tmp_path / "absent.txt", tmp_path / "out")) == 2
     assert "absent.txt" in capsys.readouterr().err

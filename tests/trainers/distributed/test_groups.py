@@ -1,5 +1,6 @@
 """Groups of processes: four of them, one that dies, those that cannot be; Muon's rule on rows."""
 
+import functools
 import os
 import signal
 
@@ -8,8 +9,9 @@ import torch
 
 from trainers.distributed.group import RanksLost
 from trainers.distributed.here import group_here
-from trainers.distributed.meeting import interface_of
+from trainers.distributed.meeting import call_meeting, interface_of, joined
 from trainers.distributed.muon import SplitMuon
+from trainers.member import Member
 
 TOKENS = 16 * 3 * 20
 """20 steps of 3 sequences: the last of four processes has none."""
@@ -60,6 +62,30 @@ def test_a_group_needs_two_processes_and_a_gpu_for_each(corpus):
     if torch.cuda.device_count() < 2:
         with pytest.raises(ValueError, match="a GPU of its own"):
             group_here(corpus, size=2, device="cuda").__enter__()
+
+
+@pytest.mark.filterwarnings("default::DeprecationWarning:torch")  # the compiler's own imports
+@pytest.mark.filterwarnings("default::FutureWarning:torch")
+@pytest.mark.filterwarnings("default:The .grad attribute of a Tensor that is not a leaf")
+def test_compiled_layers_train_the_same(make_member, corpus, settings, monkeypatch):
+    """FSDP's steps around a compiled forward, what is recomputed, measured steps between.
+
+    A group of one process, and graphs that torch runs itself: C++ would take minutes to compile.
+    """
+    compiled = functools.partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", compiled)
+    run = settings(compile=True, utility_every=2, activation_checkpointing=True)
+    alone = make_member(dropout=0.0, batch_ramp=1)
+    state = alone.state(copy=True)
+    meeting, store = call_meeting("127.0.0.1", 1)
+    with joined(meeting, 0, device="cpu", address="127.0.0.1", store=store) as ranks:
+        split = Member.from_state(state, corpus=corpus, settings=run, ranks=ranks)
+        ours, theirs = split.train(16 * 64), alone.train(16 * 64)
+        assert ours.failure is None
+        assert ours.steps > 4
+        assert ours.mean_train_loss == pytest.approx(theirs.mean_train_loss, abs=1e-5)
+        losses = split.evaluate("game").losses
+    assert losses == pytest.approx(alone.evaluate("game").losses, abs=1e-5)
 
 
 class Rows:

@@ -149,18 +149,3 @@ def test_what_one_rank_refuses_all_refuse(pair, make_member, settings):
     with pytest.raises(ValueError, match="multiple of the context length"):
         member.train(17)
     assert member.train(TOKENS).failure is None
-
-
-@pytest.mark.filterwarnings("default::DeprecationWarning:torch")  # inductor's own imports
-@pytest.mark.filterwarnings("default::FutureWarning:torch")
-def test_compiled_layers_train_the_same(pair, make_member, settings):
-    """One step of one short length: a compilation takes its time."""
-    run = settings(compile=True, utility_every=2, activation_checkpointing=True)
-    genes = {"num_layers": 1, "num_heads": (2,), "num_kv_heads": (1,), "d_ff": (32,)}
-    protocol = {"batch_ramp": 1, "sequence_ramp": 1, "dropout": 0.0}
-    alone = make_member(**genes, **protocol)
-    split = pair.revive(alone.state(copy=True), settings=run)
-    ours, theirs = split.train(16 * 32), alone.train(16 * 32)
-    assert ours.failure is None
-    assert ours.mean_train_loss == pytest.approx(theirs.mean_train_loss, abs=SAME)
-    assert split.evaluate("game").losses == pytest.approx(alone.evaluate("game").losses, abs=SAME)
