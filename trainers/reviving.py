@@ -27,25 +27,27 @@ def model_of(state: MemberState) -> Transformer:
     require_plausible(state.architecture)
     held, needed = sum(w.numel() for w in weights.values()), count_parameters(state.architecture)
     if needed > held:  # before room is made for them
-        raise ValueError(f"A state of this architecture has {needed} weights, but got {held}.")
+        with torch.device("meta"):
+            _require_fit(Transformer(state.architecture), weights)
     model = Transformer(state.architecture)
-    _load_weights(model, weights)
+    _require_fit(model, weights)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(weights[name])
     return model
 
 
-def _load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:
+def _require_fit(model: Transformer, tensors: dict[str, Tensor]) -> None:
     own = model.state_dict()
     for name in sorted(own.keys() ^ tensors.keys()):
         has = "lacks" if name in own else "must not have"
         raise ValueError(f"A state of this architecture {has} the tensor model.{name}.")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            if tensor.shape != tensors[name].shape:
-                raise ValueError(
-                    f"model.{name} must have the shape {tuple(tensor.shape)}, but got "
-                    f"{tuple(tensors[name].shape)}."
-                )
-            tensor.copy_(tensors[name])
+    for name, tensor in own.items():
+        if tensor.shape != tensors[name].shape:
+            raise ValueError(
+                f"model.{name} must have the shape {tuple(tensor.shape)}, but got "
+                f"{tuple(tensors[name].shape)}."
+            )
 
 
 def without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
