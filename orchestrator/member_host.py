@@ -147,7 +147,7 @@ class MemberHost:
         """Return the report of a task whose outcome an earlier life of this search left."""
         try:
             _, extra = read_checkpoint(self._checkpoints / str(task.key))
-        except CheckpointDamaged:
+        except (CheckpointDamaged, NotADirectoryError):
             return None  # there is none; or its bits are decided: train them again
         lasting, beside = extra.get("report"), extra.get("aside")
         if extra.get("task") != task.digest:

@@ -265,7 +265,11 @@ def test_a_worker_opens_the_text_here_or_fetches_it(corpus, folder, tmp_path, ca
     from orchestrator.adapters.worker import WorkerSetup
 
     here = WorkerSetup(
-        corpus=corpus.directory, checkpoints=tmp_path, settings=None, asynchronous=False
+        corpus=corpus.directory,
+        checkpoints=tmp_path,
+        settings=None,
+        asynchronous=False,
+        stall_seconds=None,
     )
     assert here.open_corpus().directory == corpus.directory
     store_corpus(corpus, folder)
