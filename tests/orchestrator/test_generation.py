@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.census import Census
 from orchestrator.events import Ledger, Ordered
 from orchestrator.fitness import Fitness
 from orchestrator.generation import breed, observations
@@ -51,6 +52,13 @@ def record_of(member, losses, made, answer):
     )
 
 
+def census_of(records):
+    census = Census()
+    for record in records:
+        census.enter(record)
+    return census
+
+
 @pytest.mark.parametrize("policy", sorted(POLICIES))
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -71,11 +79,12 @@ def test_the_verdict_does_not_depend_on_how_far_the_others_are(
             record_of(m, curves[m][: age + (lead[m] if m else 0)], made, answer)
             for m in range(MEMBERS)
         ]
+        census = census_of(records)
         (child,) = breed(
-            records=records, due=records[:1], policy=chosen, proposers=made.proposers,
+            census=census, due=records[:1], policy=chosen, proposers=made.proposers,
             space=made.space, free=made.free_genes(age), generation=age, seed=seed,
         )  # fmt: skip
-        (seen,) = observations(population=records, due=records[:1])
+        (seen,) = observations(census=census, due=records[:1])
         return child.decision, child.donor, seen.gain
 
     assert verdict(ahead) == verdict([0] * MEMBERS)
@@ -86,7 +95,7 @@ def test_who_is_ahead_is_copied_as_it_is_now(rules, answer):
     curves = [np.full((6, 4), 3.0 + (m == 0)) for m in range(MEMBERS)]
     records = [record_of(m, curves[m][: 2 if m == 0 else 5], made, answer) for m in range(MEMBERS)]
     (child,) = breed(
-        records=records, due=records[:1], policy=POLICIES["truncation"](), proposers=made.proposers,
+        census=census_of(records), due=records[:1], policy=POLICIES["truncation"](), proposers=made.proposers,
         space=made.space, free=made.free_genes(2), generation=2, seed=1,
     )  # fmt: skip
     assert child.decision == "replace"
