@@ -184,7 +184,7 @@ def test_a_search_moves_with_its_cluster(nodes, run_file, start, tmp_path):
     go_on(process, directory, 2)
 
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Nothing was heard of worker" in errors
     assert "is about to be taken away" in errors
@@ -201,7 +201,7 @@ def test_a_search_moves_with_its_cluster(nodes, run_file, start, tmp_path):
         assert calm.poll() is None, calm.communicate()
         time.sleep(0.1)
     calm.send_signal(signal.SIGINT)
-    calm.communicate(timeout=120)
+    calm.communicate(timeout=300)
     shared = min(len(moved), len(lasting(beside)))
     assert lasting(beside)[:shared] == moved[:shared]
     assert done >= 10

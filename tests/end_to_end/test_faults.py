@@ -83,7 +83,7 @@ def test_ctrl_c_leaves_a_search_that_resumes(undisturbed, run_file, masga, start
     directory = tmp_path / "interrupted" / "tiny"
     wait_for_generation(process, directory, 0)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert f"masga resume {directory.relative_to(tmp_path)}" in errors
     assert "Traceback" not in errors

@@ -82,10 +82,10 @@ def test_sigterm_ends_everything_and_leaves_a_search_that_resumes(
     assert "one process writes a search" in capsys.readouterr().err
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 128 + signal.SIGTERM
     assert errors == f"masga: stopped; go on with: masga resume {directory.relative_to(tmp_path)}\n"
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
 
 
