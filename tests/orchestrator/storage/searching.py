@@ -30,7 +30,7 @@ def search(argument):
     with open_log(directory / LOG_NAME) as log:
         text = None
         if config is None:
-            config = run_to_resume(log.events, directory)
+            config = run_to_resume(log.events, directory, trust=True)
             text = corpus_of_search(config, directory, log.events[0].corpus)
         setting = prepare(config, text=text)
         corpora = corpora_of(directory)
