@@ -1,6 +1,8 @@
 """A search is the same search whatever dies, however many work, whoever interrupts it."""
 
+import contextlib
 import signal
+import subprocess
 import time
 
 import psutil
@@ -49,6 +51,15 @@ def workers_of(process):
         time.sleep(0.02)
 
 
+def press_ctrl_c(process):
+    """Press it, and again after some seconds, as people do; return what was told."""
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=20)[1]
+    return process.communicate()[1]
+
+
 def test_the_log_does_not_depend_on_the_number_of_workers(undisturbed, run_file, masga, tmp_path):
     path = run_file(resources={"workers": 1})
     result = masga("search", path, "--output", "alone")
@@ -82,8 +93,7 @@ def test_ctrl_c_leaves_a_search_that_resumes(undisturbed, run_file, masga, start
     process = start("search", run_file(), "--output", "interrupted")
     directory = tmp_path / "interrupted" / "tiny"
     wait_for_generation(process, directory, 0)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=300)
+    errors = press_ctrl_c(process)
     assert process.returncode == 130
     assert f"masga resume {directory.relative_to(tmp_path)}" in errors
     assert "Traceback" not in errors
