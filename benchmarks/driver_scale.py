@@ -151,7 +151,8 @@ def search(  # noqa: PLR0915 - one course, told in its order
                     hosting = hosting_module.Hosting(
                         directory=directory, setting=setting, resources=config.resources,
                         workers=WORKERS, keep_generations=2,
-                        one_by_one=config.population.mode == "asynchronous", again="",
+                        one_by_one=config.population.mode == "asynchronous",
+                        spread=1 if config.population.mode == "asynchronous" else None, again="",
                     )  # fmt: skip
                     hosting_module.host(conductor, hosting, events=(), audience=audience)
         size = (directory / LOG_NAME).stat().st_size
