@@ -93,6 +93,8 @@ def patiently(act: Callable[[], _T], *, store: str, where: str, seconds: float) 
         FileNotFoundError: As `act` does.
         UserError: It cannot heal (no such bucket, access denied), or lasted longer than `seconds`.
     """
+    from pyarrow.lib import ArrowException  # noqa: PLC0415 - slow, and only a store needs it
+
     began: float | None = None
     pause = _FIRST_PAUSE_SECONDS
     while True:
@@ -100,7 +102,7 @@ def patiently(act: Callable[[], _T], *, store: str, where: str, seconds: float) 
             outcome = act()
         except (FileNotFoundError, UserError):
             raise
-        except (OSError, ValueError, NotImplementedError) as error:  # ArrowInvalid: a ValueError
+        except (OSError, ArrowException) as error:
             found = " ".join(str(error).partition("(Request ID")[0].split())
             if is_hopeless(error):
                 raise _refused(where, found) from error
