@@ -69,7 +69,8 @@ def nodes(environment):
     scratch = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))  # short: sockets live in it
     made = Nodes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(environment, "RAY_AUTH_MODE", "disabled")
+        for variables in (environment, os.environ):  # Ray leaves its mode there after a search
+            patch.setitem(variables, "RAY_AUTH_MODE", "disabled")
         # others' notion of "the" cluster is left alone
         patch.setattr("ray._private.utils.write_ray_address", lambda *_, **__: None)
         try:
@@ -168,7 +169,7 @@ def test_a_search_moves_with_its_cluster(nodes, run_file, start, tmp_path):
             "--reason-message=test", "--deadline-remaining-seconds=600",
         ],
         # without the second, Ray takes 127.0.0.1 for the machine's address that others reach
-        env={**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"},
+        env={**os.environ, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert drained.returncode == 0, drained.stdout + drained.stderr
