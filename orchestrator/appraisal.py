@@ -88,7 +88,11 @@ class Appraisal:
             if report.failure is None:
                 evidence = self._evidence(report, life, advantages.get(report.member, 0.0))
                 told[report.member] = standing(
-                    life, report, learning_rates=self._ahead(life), evidence=evidence
+                    life,
+                    report,
+                    past=self._rules.fitness.looks_back,
+                    learning_rates=self._ahead(life),
+                    evidence=evidence,
                 )
         fitness = self._rules.fitness.score(
             tuple(told.values()),

@@ -163,6 +163,11 @@ class FitnessRule:
         """
         return not isinstance(self.horizon, PresentLoss)
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether losses before the present one can change a score."""
+        return self.looks_ahead or (self.game is not None and self.game.remaining_improvement > 0)
+
     def score(
         self,
         standings: Sequence[Standing],
