@@ -102,6 +102,7 @@ def search(  # noqa: PLR0915 - one course, told in its order
     from orchestrator.appraisal import Appraisal
     from orchestrator.event_log import LOG_NAME, EventLog
     from orchestrator.events import SearchStarted
+    from orchestrator.interrupts import Interrupts
     from orchestrator.journal import Journal
     from orchestrator.observers import Audience
     from orchestrator.proposers import WeightedProposers
@@ -154,7 +155,9 @@ def search(  # noqa: PLR0915 - one course, told in its order
                         one_by_one=config.population.mode == "asynchronous",
                         spread=1 if config.population.mode == "asynchronous" else None, again="",
                     )  # fmt: skip
-                    hosting_module.host(conductor, hosting, events=(), audience=audience)
+                    hosting_module.host(
+                        conductor, hosting, events=(), audience=audience, interrupts=Interrupts()
+                    )
         size = (directory / LOG_NAME).stat().st_size
         reports = members * generations
         print(json.dumps({"generations": meter.told, "log_bytes_a_report": size / reports}))
