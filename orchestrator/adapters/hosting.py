@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.adapters.environment import keep_credentials_out_of_logs
+from orchestrator.adapters.environment import variables_of_actors
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
 from orchestrator.storage.working_copy import checkpoints_in, corpora_of
@@ -159,7 +159,6 @@ def _tune(
     from orchestrator.adapters.scheduler import Generations, WhenOver  # noqa: PLC0415
     from orchestrator.adapters.worker import Worker, WorkerSetup  # noqa: PLC0415
 
-    keep_credentials_out_of_logs()
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
         corpora=corpora_of(hosting.directory),
@@ -194,4 +193,5 @@ def _tune(
             verbose=0,
         ),
     )
-    tuner.fit()
+    with variables_of_actors(own_cluster=hosting.resources.address is None):
+        tuner.fit()
