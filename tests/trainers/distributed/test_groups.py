@@ -95,7 +95,10 @@ BY_HAND = pytest.mark.skipif(
 @pytest.mark.filterwarnings("default::DeprecationWarning:torch")  # the compiler's own imports
 @pytest.mark.filterwarnings("default::FutureWarning:torch")
 @pytest.mark.filterwarnings("default:The .grad attribute of a Tensor that is not a leaf")
-@pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=BY_HAND)])
+@pytest.mark.parametrize(
+    "compiler",
+    ["aot_eager", pytest.param("inductor", marks=[BY_HAND, pytest.mark.timeout(1800)])],
+)
 def test_compiled_layers_train_the_same(
     make_member, corpus, settings, monkeypatch, tmp_path, compiler
 ):
