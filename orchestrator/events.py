@@ -252,6 +252,9 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
     try:
-        return _MAKERS[kind]({**lasting, **beside})
+        event = _MAKERS[kind]({**lasting, **beside})
+        if isinstance(event, Scored) and not isinstance(event.parts.get("parts", {}), dict):
+            raise ValueError("`parts.parts` does not fit")
     except (TypeError, ValueError) as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
+    return event

@@ -72,7 +72,11 @@ def _answers(advance: Advance, state: SearchState, rules: Rules) -> bool:
 
 def _follow(advance: Advance, state: SearchState, rules: Rules, journal: Journal) -> None:
     for report, told in zip(advance.reports, advance.scores, strict=True):
-        state.enter(report, state.appraisal.recall(report, told, state.census))
+        try:
+            score = state.appraisal.recall(report, told, state.census)
+        except ValueError as error:  # its parts are none of a fitness, or its game is none
+            raise _no_such_course(journal.number) from error
+        state.enter(report, score)
     for logged in advance.closings:
         if logged.generation not in state.to_close()[:1]:
             raise _no_such_course(journal.number)

@@ -88,6 +88,7 @@ FOUND = {
         log(ledger={"tokens": 1.5}),
         log(decision="destroy"),
         log(genome=[]),
+        log(parts={"parts": 3}),
     ],
     "checkpoint": [
         checkpoint(tensors=None),

@@ -128,6 +128,10 @@ ALTERED = {
     "a report of nobody": lambda w, n: _with(w, n[Reported], member=99),
     "a report of another generation": lambda w, n: _with(w, n[Reported], generation=3),
     "a score left out": lambda w, n: [*w[: n[Scored]], *w[n[Scored] + 1 :]],
+    "a score without parts": lambda w, n: _with(w, n[Scored], parts={}),
+    "a score that is not the sum of its parts": lambda w, n: _with(
+        w, n[Scored], parts={**w[n[Scored]].parts, "value": 1.0}
+    ),
     "a score of another member": lambda w, n: _with(w, n[Scored], member=5),
     "another generation closed": lambda w, n: _with(w, n[GenerationClosed], generation=3),
     "no generation closed": lambda w, n: [
