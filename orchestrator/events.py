@@ -253,8 +253,8 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
     try:
         event = _MAKERS[kind]({**lasting, **beside})
-        if isinstance(event, Scored) and not isinstance(event.parts.get("parts", {}), dict):
-            raise ValueError("`parts.parts` does not fit")
     except (TypeError, ValueError) as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
+    if isinstance(event, Scored) and type(event.parts.get("parts", {})) is not dict:
+        raise ValueError("the fields of a 'scored' event do not fit: `parts.parts` is no mapping.")
     return event
