@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.adapters.exposure import is_open, on_loopback, warn_if_open
+from orchestrator.adapters.lifeline import Lifeline
 from orchestrator.credentials import is_secret
 from orchestrator.errors import Clause, UserError
 
@@ -43,8 +44,11 @@ _SETTINGS = {
 @contextlib.contextmanager
 def ray_cluster(
     *, address: str | None, num_cpus: int | None, object_store_bytes: int | None
-) -> Iterator[None]:
+) -> Iterator[Lifeline]:
     """Join the cluster at an address, or start one here and end it afterwards.
+
+    Returns:
+        What sees to it that this process ends should it be cut off from the cluster.
 
     Raises:
         UserError: Nobody answers at the address, or none can be started here.
@@ -52,8 +56,12 @@ def ray_cluster(
     os.environ.update({k: v for k, v in _SETTINGS.items() if k not in os.environ})
     import ray  # noqa: PLC0415 - slow, and only a search needs it
 
+    lifeline = Lifeline()
     if ray.is_initialized():
-        yield
+        try:
+            yield lifeline
+        finally:
+            lifeline.leave()
         return
     directory: Path | None = None
     try:
@@ -83,9 +91,10 @@ def ray_cluster(
                     )
             except Exception as error:  # a busy machine is told of by a bare one
                 raise _no_start(error) from error
-        yield
+        yield lifeline
     finally:
         ray.shutdown()
+        lifeline.leave()
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
 
