@@ -70,7 +70,7 @@ class Course:
         self._birth: str | None = None
         self._lock = threading.RLock()
         self._since_tidied, self._until_tidy = 0, 0.0
-        self._is_cut_off = False
+        self.is_cut_off = False
         self.error: Exception | None = None
 
     @property
@@ -127,7 +127,7 @@ class Course:
 
     def cut_off(self, error: UserError) -> None:
         """Expect no answer any more, and let whoever waits for one go; waits for nobody itself."""
-        self._is_cut_off = True
+        self.is_cut_off = True
         if not self.is_over:
             self.error = error
 
@@ -141,7 +141,7 @@ class Course:
             try:
                 return ray.get(answer, timeout=ASK_SECONDS)
             except ray.exceptions.GetTimeoutError:
-                if self._is_cut_off:
+                if self.is_cut_off:
                     raise CutOffError from None
 
     def release(self, worker: int) -> None:
