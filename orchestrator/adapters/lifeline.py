@@ -149,13 +149,20 @@ def _first_that_breaks(ties: Ties, woken: socket.socket) -> str | None:
                 return "the node's raylet has ended"
             if _answers(ties.gcs):
                 heard = time.monotonic()
-                if ties.is_dead():
+                if _counts_as_dead(ties):
                     return "the cluster has given the node up for dead"
             elif time.monotonic() - heard > ties.patience_seconds:
                 return (
                     f"the head's GCS at {':'.join(map(str, ties.gcs))} has not answered for "
                     f"{ties.patience_seconds:g} seconds"
                 )
+
+
+def _counts_as_dead(ties: Ties) -> bool:
+    try:
+        return ties.is_dead()
+    except Exception:  # noqa: BLE001 - Ray names no error: the GCS went while it was asked
+        return False
 
 
 def _has_ended(peer: socket.socket) -> bool:
