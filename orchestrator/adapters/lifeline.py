@@ -28,13 +28,16 @@ _LOG = logging.getLogger("masga")
 LOOK_SECONDS = 5.0
 """Between two looks at the GCS; the raylet's end is seen at once."""
 END_SECONDS = 30.0
-"""A driver that was cut off has so long to leave Ray; then its process is ended."""
+"""A driver whose raylet has died has so long to leave Ray; then its process is ended."""
+END_WITHOUT_GCS_SECONDS = 5.0
+"""As above, without a GCS, for which Ray's own ending waits."""
 EXIT_CODE = 2
 """As of every error that is the user's to mend."""
 _KNOCK_SECONDS = 2.0
 _RECONNECT: Final = "gcs_rpc_server_reconnect_timeout_s"
 _RAYS_RECONNECT_SECONDS = 60.0
 _BEFORE_RAY_SECONDS = 10.0
+"""Ray ends a driver whose GCS stays away, without a word of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def ties_of_this_driver() -> Ties:
     return Ties(
         raylet=node["RayletSocketName"],
         gcs=(host.strip("[]"), int(port)),
-        patience_seconds=max(seconds - _BEFORE_RAY_SECONDS, seconds / 2),  # Ray exits wordlessly
+        patience_seconds=max(seconds - _BEFORE_RAY_SECONDS, seconds / 2),
         is_dead=lambda: own not in read_nodes().living,
     )
 
@@ -85,17 +88,17 @@ class Lifeline:
 
         Args:
             ties: Of this driver.
-            cut_off: Told once, when nothing will be answered any more; from then on the process has
-                `END_SECONDS` until `leave` is called.
+            cut_off: Told once, when nothing will be answered any more; the process then ends some
+                seconds later, unless `leave` was called.
             again: The command that goes on.
         """
         woken, wake = socket.socketpair()
 
         def look() -> None:
-            found = _first_that_breaks(ties, woken)
-            if found is not None:
-                error = _cut_off(found, again)
-                self._set_watchdog(error)
+            broken = _first_that_breaks(ties, woken)
+            if broken is not None:
+                error = _cut_off(broken.found, again)
+                self._set_watchdog(error, broken.end_seconds)
                 cut_off(error)
 
         thread = threading.Thread(target=look, name="lifeline", daemon=True)
@@ -114,9 +117,9 @@ class Lifeline:
             if self._watchdog is not None:
                 self._watchdog.cancel()
 
-    def _set_watchdog(self, error: UserError) -> None:
+    def _set_watchdog(self, error: UserError, seconds: float) -> None:
         with self._lock:
-            self._watchdog = threading.Timer(END_SECONDS, self._end, (error,))
+            self._watchdog = threading.Timer(seconds, self._end, (error,))
             self._watchdog.daemon = True
             self._watchdog.start()
 
@@ -128,7 +131,16 @@ class Lifeline:
                 os._exit(EXIT_CODE)
 
 
-def _first_that_breaks(ties: Ties, woken: socket.socket) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Broken:
+    """A tie that is no more."""
+
+    found: str
+    end_seconds: float
+    """The process has to end."""
+
+
+def _first_that_breaks(ties: Ties, woken: socket.socket) -> _Broken | None:
     """Wait for a tie to break; return what happened, or none when woken first."""
     with (
         socket.socket(socket.AF_UNIX) as raylet,
@@ -137,25 +149,31 @@ def _first_that_breaks(ties: Ties, woken: socket.socket) -> str | None:
         try:
             raylet.connect(ties.raylet)
         except OSError as error:
-            return f"the node's raylet does not answer ({error.strerror})"
+            return _of_raylet(f"the node's raylet does not answer ({error.strerror})")
         selector.register(raylet, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
         heard = time.monotonic()
         while True:
-            ready = {key.fileobj for key, _ in selector.select(LOOK_SECONDS)}
+            left = heard + ties.patience_seconds - time.monotonic()
+            ready = {key.fileobj for key, _ in selector.select(min(LOOK_SECONDS, max(left, 0)))}
             if woken in ready:
                 return None
             if raylet in ready and _has_ended(raylet):
-                return "the node's raylet has ended"
+                return _of_raylet("the node's raylet has ended")
             if _answers(ties.gcs):
                 heard = time.monotonic()
                 if _counts_as_dead(ties):
-                    return "the cluster has given the node up for dead"
-            elif time.monotonic() - heard > ties.patience_seconds:
-                return (
-                    f"the head's GCS at {':'.join(map(str, ties.gcs))} has not answered for "
-                    f"{ties.patience_seconds:g} seconds"
+                    return _of_raylet("the cluster has given the node up for dead")
+            elif time.monotonic() - heard >= ties.patience_seconds:
+                address = ":".join(map(str, ties.gcs))
+                away = (
+                    f"the GCS at {address} has not answered for {ties.patience_seconds:g} seconds"
                 )
+                return _Broken(found=away, end_seconds=END_WITHOUT_GCS_SECONDS)
+
+
+def _of_raylet(found: str) -> _Broken:
+    return _Broken(found=found, end_seconds=END_SECONDS)
 
 
 def _counts_as_dead(ties: Ties) -> bool:
