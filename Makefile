@@ -10,8 +10,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 KERNELS := $(shell find cuda_ext -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' -o -name CMakeLists.txt)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Files are handed out whole: a real search that several tests of a file look at runs once.
-PYTEST := $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile
+# Files are handed out whole: a real search that several tests of a file look at runs once. They keep
+# their order, in which those with few and long tests come first: what is left at the end is short.
+PYTEST := $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 export PIP_CONSTRAINT := $(abspath constraints.txt)
 
 .PHONY: demo test check audit format clean help

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 _LIBRARY = torch.library.Library("masga", "DEF")
 
-# Under torch.compile the kernels are loaded while tracing, and the call leaves no trace.
-prepare: Callable[[str], None] = torch.compiler.assume_constant_result(ensure_loaded)
+# Under torch.compile the kernels are loaded while tracing, and the call leaves no trace: what
+# `torch.compiler.assume_constant_result` says, too, which imports the compiler first (2 seconds).
+prepare: Callable[[str], None] = ensure_loaded
+prepare._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def declare(schema: str, *, fake: Callable[..., Any], reference: Callable[..., Any]) -> None:

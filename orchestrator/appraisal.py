@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.census import Census
-    from orchestrator.events import Reported
+    from orchestrator.events import Reported, Scored
     from orchestrator.fitness import Standing, Unfit
     from orchestrator.population import Life, MemberRecord, Outcome
     from orchestrator.pricing import Priced
@@ -88,7 +88,11 @@ class Appraisal:
             if report.failure is None:
                 evidence = self._evidence(report, life, advantages.get(report.member, 0.0))
                 told[report.member] = standing(
-                    life, report, learning_rates=self._ahead(life), evidence=evidence
+                    life,
+                    report,
+                    past=self._rules.fitness.looks_back,
+                    learning_rates=self._ahead(life),
+                    evidence=evidence,
                 )
         fitness = self._rules.fitness.score(
             tuple(told.values()),
@@ -125,12 +129,33 @@ class Appraisal:
     def _score(self, told: Standing | None, fitness: Fitness | Unfit | None) -> Score:
         if told is None or not isinstance(fitness, Fitness):
             return Score(fitness=None, price=self._price, gflops=0.0)
-        saved = 0.0
-        if self._terms is not None and self._terms.best_reply and told.evidence is not None:
-            game = told.evidence.game
-            if game is not None and game.phi_gain(self._price) > 0:
-                saved = game.saved_gflops
+        saved = self._saved(None if told.evidence is None else told.evidence.game)
         return Score(fitness=fitness, price=self._price, gflops=told.flops_per_token / 1e9 - saved)
+
+    def recall(self, report: Reported, told: Scored, census: Census) -> Score:
+        """Return what a report came to, as a log tells of it.
+
+        Args:
+            report: The answer to an open order.
+            told: Its score.
+            census: The whole population, before the answer is entered.
+        """
+        if told.fitness is None:
+            return Score(fitness=None, price=self._price, gflops=0.0)
+        life = census[report.member].running
+        assert life is not None
+        game = None if report.game is None else ComponentGame.from_json(report.game)
+        return Score(
+            fitness=Fitness.from_json(told.parts),
+            price=self._price,
+            gflops=training_flops(life.genome.architecture) / 1e9 - self._saved(game),
+        )
+
+    def _saved(self, game: ComponentGame | None) -> float:
+        """Return the GFLOPs of a training token that a member is not charged for."""
+        if self._terms is None or not self._terms.best_reply or game is None:
+            return 0.0
+        return game.saved_gflops if game.phi_gain(self._price) > 0 else 0.0
 
     def close(self, generation: int, records: Sequence[MemberRecord]) -> Priced | None:
         """Learn from a generation that all have reported; return the price that its front shows.

@@ -27,17 +27,23 @@ class View:
 
     def __init__(self, at: int | None) -> None:
         self._at = at
+        self._outcomes: list[Outcome | None] = []
         self._candidates: list[Candidate | None] = []
-        self._without_outcome = 0
+        self._changed: set[int] = set()
         self._gains: dict[int, float] = {}
         self._sorted_gains: list[float] = []
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """What selection sees, in the order of members; who has not changed is the same object."""
-        if self._without_outcome:
-            return tuple(found for found in self._candidates if found is not None)
-        return tuple(self._candidates)  # type: ignore[arg-type]
+        for member in self._changed:
+            outcome = self._outcomes[member]
+            assert outcome is not None
+            found = outcome.candidate(at=self._at)
+            if found != self._candidates[member]:
+                self._candidates[member] = found
+        self._changed.clear()
+        return tuple(found for found in self._candidates if found is not None)
 
     @property
     def median_gain(self) -> float:
@@ -53,17 +59,14 @@ class View:
 
     def enter(self, member: int, outcome: Outcome | None) -> None:
         """Take a new member, or what has become of one."""
-        if member == len(self._candidates):
+        if member == len(self._outcomes):
+            self._outcomes.append(None)
             self._candidates.append(None)
-            self._without_outcome += 1
         if outcome is None:
             return
-        before, found = self._candidates[member], outcome.candidate(at=self._at)
-        if found == before:
-            return
-        self._without_outcome -= before is None
-        self._candidates[member] = found
-        forgotten, gained = self._gains.pop(member, None), gain(found)
+        self._outcomes[member] = outcome
+        self._changed.add(member)
+        forgotten, gained = self._gains.pop(member, None), outcome.gain(at=self._at)
         if forgotten is not None:
             del self._sorted_gains[bisect_left(self._sorted_gains, forgotten)]
         if gained is not None:
@@ -146,14 +149,3 @@ class Census:
         if before is None or record.outcome is not known:
             for view in self._views.values():
                 view.enter(record.member, record.outcome)
-
-
-def gain(candidate: Candidate) -> float | None:
-    """Return the fitness after an interval less the one it started from; none: it failed.
-
-    It started from its own or from its donor's; fresh weights started from nothing.
-    """
-    if candidate.failed:
-        return None
-    fitness = [point[1] for point in candidate.curve[-2:]]
-    return fitness[-1] - (fitness[0] if len(fitness) > 1 else 0.0)

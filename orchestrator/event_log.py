@@ -9,10 +9,8 @@ object store, the file is a copy: every append is stored there first (`orchestra
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import gc
 import json
 import os
 import zlib
@@ -23,9 +21,10 @@ from pydantic_core import from_json
 
 from orchestrator.errors import UserError
 from orchestrator.events import decode, encode
+from orchestrator.garbage import uncollected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -79,20 +78,8 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
             found=error.strerror or str(error),
             remedy="Give the directory of a search (the one that 'masga search' printed).",
         ) from error
-    with _uncollected():
+    with uncollected():
         return _read(path, content)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector away from values that are all kept: it walks them in vain."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _read(path: Path, content: bytes) -> tuple[list[Event], int, int]:

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from search_spaces.fitting import require_fit
+from orchestrator.record_schema import maker
 
 JSON = Any
 """A JSON value: it came from or goes to a file, and is decoded by the one who reads it."""
@@ -217,13 +217,9 @@ KINDS: dict[str, type[Event]] = {
     "certification_finished": CertificationFinished,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
+_MAKERS = {name: maker(kind) for name, kind in KINDS.items()}
 _ASIDE = {
     kind: tuple(f.name for f in dataclasses.fields(kind) if f.metadata.get("aside"))
-    for kind in KINDS.values()
-}
-_TUPLES = frozenset({"losses", "notes", "source", "domain_losses"})
-_TUPLES_OF = {
-    kind: tuple(f.name for f in dataclasses.fields(kind) if f.name in _TUPLES)
     for kind in KINDS.values()
 }
 _LASTING = {
@@ -253,19 +249,9 @@ def decode(kind: str, lasting: dict[str, JSON], beside: dict[str, JSON]) -> Even
     Raises:
         ValueError: Unknown kind, or fields that are not the kind's own.
     """
-    made = KINDS.get(kind) if isinstance(kind, str) else None
-    if made is None:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"an event kind must be one of {sorted(KINDS)}, but got {kind!r}.")
-    values = {**lasting, **beside}
-    if "ledger" in values:
-        values["ledger"] = Ledger(**values["ledger"])
-    for name in _TUPLES_OF[made]:
-        value = values.get(name)
-        if value is not None:
-            values[name] = tuple(value)
     try:
-        event = made(**values)
-    except TypeError as error:
+        return _MAKERS[kind]({**lasting, **beside})
+    except (TypeError, ValueError) as error:
         raise ValueError(f"the fields of a {kind!r} event do not fit: {error}.") from error
-    require_fit(event)
-    return event

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from orchestrator.events import JSON
     from orchestrator.game_terms import GameEvidence, GameTerms
     from orchestrator.horizon import HorizonEstimate
 
@@ -57,6 +58,24 @@ class Fitness:
                 f"Fitness is minus the sum of its parts but the standard error, but "
                 f"value={self.value} and the parts give {total}."
             )
+
+    @classmethod
+    def from_json(cls, values: JSON) -> Fitness:
+        """Undo `to_json`.
+
+        Raises:
+            ValueError: It is not the JSON of a fitness.
+        """
+        try:
+            return cls(
+                value=values["value"],
+                parts=tuple(values["parts"].items()),
+                horizon=values["horizon"],
+                horizon_reason=values["horizon_reason"],
+                guard_rail=values.get("guard_rail", ""),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"a fitness has its parts, but got {values!r}.") from error
 
     def part(self, name: str) -> float:
         """Return one part, nats per token; KeyError for a part that fitness does not have."""
@@ -143,6 +162,11 @@ class FitnessRule:
         The present loss is each member's own: nothing else is worked out for it.
         """
         return not isinstance(self.horizon, PresentLoss)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether losses before the present one can change a score."""
+        return self.looks_ahead or (self.game is not None and self.game.remaining_improvement > 0)
 
     def score(
         self,

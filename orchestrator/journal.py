@@ -7,9 +7,9 @@ logged, the log wins, and once the log is used up new events are appended to it.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
+from orchestrator.advances import settled
 from orchestrator.errors import UserError
 from orchestrator.events import encode
 
@@ -33,15 +33,16 @@ class Journal:
     def __init__(self, log: EventLog, listener: Callable[[Event, int, bool], None]) -> None:
         self._log = log
         self._listener = listener
-        self._replay = deque(log.events)
-        self._number = 0
+        self._logged = tuple(log.events)
+        self.number = 0
+        """Events so far that are in force."""
         self.departures = 0
         """Events that the code decided otherwise than the log (another version of a library)."""
 
     @property
     def replaying(self) -> bool:
         """Whether logged events are still waiting to be met again."""
-        return bool(self._replay)
+        return self.number < len(self._logged)
 
     def record(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Return the events that are in force: the logged ones first, the given ones beyond them.
@@ -49,11 +50,11 @@ class Journal:
         Raises:
             UserError: The log tells of another course of events than its own reports lead to.
         """
-        replayed: list[Event] = []
-        for event in events:
-            if not self._replay:
-                break
-            replayed.append(self._confirm(event, self._replay.popleft()))
+        logged = self._logged[self.number : self.number + len(events)]
+        replayed = [
+            self._confirm(*pair, number=self.number + n)
+            for n, pair in enumerate(zip(events, logged, strict=False))
+        ]
         fresh = tuple(events[len(replayed) :])
         if fresh:
             self._log.append(fresh)
@@ -64,20 +65,35 @@ class Journal:
         return (*replayed, *fresh)
 
     def _tell(self, event: Event, *, replayed: bool) -> None:
-        self._listener(event, self._number, replayed)
-        self._number += 1
+        self._listener(event, self.number, replayed)
+        self.number += 1
 
-    def _confirm(self, decided: Event, logged: Event) -> Event:
+    def settled(self, *, newest: int) -> tuple[Event, ...]:
+        """Put in force what the log has settled; see `orchestrator.advances`.
+
+        Args:
+            newest: Of the log's last events, so many at least are left to be met again.
+        """
+        left = self._logged[self.number :]
+        found = left[: settled(left, newest=newest)]
+        for event in found:
+            self._tell(event, replayed=True)
+        return found
+
+    def hold_against(self, decided: Event, logged: Event) -> None:
+        """Count a departure where what was decided is not what was logged."""
+        # a report is taken from the log itself: it is what was logged
+        self.departures += decided is not logged and encode(decided)[1] != encode(logged)[1]
+
+    def _confirm(self, decided: Event, logged: Event, *, number: int) -> Event:
         if _place(decided) != _place(logged):
             raise UserError(
-                where=f"event {self._number} of the log",
+                where=f"event {number} of the log",
                 law="a log follows from its run file and its members' reports",
                 found=f"{_place(logged)} where {_place(decided)} follows",
                 remedy="The log or the run file was altered; restore them, or start a new search.",
             )
-        # a report is taken from the log itself: it is what was logged
-        if decided is not logged and encode(decided)[1] != encode(logged)[1]:
-            self.departures += 1
+        self.hold_against(decided, logged)
         return logged
 
 

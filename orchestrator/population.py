@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.events import Ledger
@@ -92,11 +94,10 @@ class Outcome:
                 then, or last before. None: as it is now.
         """
         curve = self.life.curve
-        past = curve if at is None else tuple(point for point in curve if point.tokens <= at)
-        if past and len(past) < len(curve) and not self.failed:
+        past = curve[: self._points(at)]
+        if len(past) < len(curve):
             fitness, losses, tokens = past[-1].fitness, past[-1].losses, past[-1].tokens
         else:
-            past = curve
             fitness = -math.inf if self.fitness is None else self.fitness.value
             losses, tokens = self.report.losses, self.life.ledger.tokens
         completed = self.key.generation + 1
@@ -109,6 +110,29 @@ class Outcome:
             curve=tuple((point.tokens, point.fitness) for point in past),
             failed=self.failed,
         )
+
+    def gain(self, *, at: int | None = None) -> float | None:
+        """Return the fitness after the interval less the one it started from; none: it failed.
+
+        It started from its own or from its donor's; fresh weights started from nothing.
+
+        Args:
+            at: Tokens of whom it is compared with; see `candidate`.
+        """
+        if self.failed:
+            return None
+        curve, points = self.life.curve, self._points(at)
+        return curve[points - 1].fitness - (curve[points - 2].fitness if points > 1 else 0.0)
+
+    def _points(self, at: int | None) -> int:
+        """Return how many points of its curve are seen at some tokens."""
+        curve = self.life.curve
+        if at is None or self.failed or not curve or curve[-1].tokens <= at:
+            return len(curve)
+        return bisect_right(curve, at, key=_TOKENS) or len(curve)
+
+
+_TOKENS = attrgetter("tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,23 +167,32 @@ class MemberRecord:
             gflops: GFLOPs of a training token that it was charged for.
         """
         assert self.running is not None
-        life = replace(self.running, ledger=report.ledger)
+        before = self.running
+        curve = before.curve
         if fitness is not None:
+            if price != before.price:
+                curve = tuple(earlier.repriced(price - before.price) for earlier in curve)
             point = CurvePoint(
                 tokens=report.ledger.tokens,
                 losses=report.losses,
                 fitness=fitness.value,
                 gflops=gflops,
             )
-            before = tuple(earlier.repriced(price - life.price) for earlier in life.curve)
-            life = replace(life, curve=(*before, point), price=price)
+            curve = (*curve, point)
+        life = Life(
+            genome=before.genome,
+            ledger=report.ledger,
+            curve=curve,
+            price=before.price if fitness is None else price,
+            past_protocols=before.past_protocols,
+        )
         key = StateKey(self.member, report.generation)
         outcome = Outcome(key=key, life=life, report=report, fitness=fitness)
-        return replace(self, running=None, outcome=outcome)
+        return MemberRecord(member=self.member, order=self.order, running=None, outcome=outcome)
 
     def ordered(self, order: Ordered, life: Life) -> MemberRecord:
         """Return the record with a new order."""
-        return replace(self, order=order, running=life)
+        return MemberRecord(member=self.member, order=order, running=life, outcome=self.outcome)
 
 
 def changed(life: Life, genome: Genome) -> Life:

@@ -15,6 +15,7 @@ from orchestrator.events import (
     SearchFinished,
     SearchStarted,
 )
+from orchestrator.garbage import uncollected
 from orchestrator.mistakes import gathered
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import RESOLVED, read_resolved
@@ -146,10 +147,14 @@ def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> Non
 
 
 def open_tasks(conductor: Conductor, events: Sequence[Event]) -> tuple[Task, ...]:
-    """Begin again, meet the reports of the log again, and return the tasks that are open."""
-    tasks = {task.name: task for task in conductor.begin()}
-    for event in events:
-        if isinstance(event, Reported | Assessed):
-            tasks.pop(answered(event), None)
-            tasks |= {task.name: task for task in conductor.receive(event)}
+    """Begin again, meet the reports of the log again, and return the tasks that are open.
+
+    Reports that the conductor has followed by itself answer no open task, and change nothing.
+    """
+    with uncollected():
+        tasks = {task.name: task for task in conductor.begin()}
+        for event in events:
+            if isinstance(event, Reported | Assessed):
+                tasks.pop(answered(event), None)
+                tasks |= {task.name: task for task in conductor.receive(event)}
     return tuple(tasks.values())

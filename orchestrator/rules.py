@@ -49,6 +49,18 @@ class Rules:
     schedule: Schedule | None = None
     """What the one member is, in place of a policy and proposers; none: a search."""
 
+    @property
+    def can_be_followed(self) -> bool:
+        """Whether a log of such a search leads to its state without deciding anything again.
+
+        Not where a proposer remembers more than a log tells of it (Optuna, Nevergrad), nor with
+        the guard rail, which learns from every generation.
+        """
+        game = self.fitness.game
+        return (self.proposers is None or self.proposers.can_recall) and not (
+            game is not None and game.guard_rail
+        )
+
     def free_genes(self, generation: int) -> frozenset[str]:
         """Return the genes that children born into a generation may change."""
         share = generation / self.generations

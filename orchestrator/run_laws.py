@@ -1,4 +1,4 @@
-"""Laws between keys of a run file; each key alone is checked by its type in run_config.py."""
+"""Laws between keys of a run file; each key alone is checked by its type in run_config/."""
 
 from __future__ import annotations
 

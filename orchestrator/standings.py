@@ -28,6 +28,7 @@ def standing(
     life: Life,
     report: Reported,
     *,
+    past: bool = True,
     learning_rates: NDArray[np.float64] | None = None,  # (POINTS,)
     evidence: GameEvidence | None = None,
 ) -> Standing:
@@ -36,6 +37,7 @@ def standing(
     Args:
         life: Before the interval that the report is about.
         report: Of the interval.
+        past: Whether losses before it are asked for; a long lineage has many.
         learning_rates: Along the whole budget; none: no estimator asks for them.
         evidence: What is known of its game.
     """
@@ -44,7 +46,7 @@ def standing(
     return Standing(
         batch_losses=report.losses,
         curve=(
-            *((point.tokens, point.loss) for point in life.curve),
+            *((point.tokens, point.loss) for point in (life.curve if past else ())),
             (report.ledger.tokens, now),
         ),
         flops_per_token=flops_per_token(architecture, sequence_length=architecture.context_length),

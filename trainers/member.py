@@ -12,7 +12,6 @@ process does, up to the order of sums.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from dataclasses import asdict, replace
@@ -24,10 +23,11 @@ from search_spaces.gpt.cost import flops_per_token
 from trainers import attribution
 from trainers.distributed.alone import ALONE
 from trainers.evaluation import Evaluation, evaluate
+from trainers.gradient import BatchGradient
 from trainers.host import settle_host
 from trainers.interval import Interval, Progress
 from trainers.measurement.best_reply import best_reply
-from trainers.model import Taps, Transformer
+from trainers.model import Transformer
 from trainers.optimizers import UpdateRule
 from trainers.payoff_sharing import scaled_step, update_scales
 from trainers.reviving import model_of, without_prefix
@@ -36,9 +36,7 @@ from trainers.state import MemberState, Position
 from trainers.steps import Step, plan_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from torch import Tensor
+    from collections.abc import Callable
 
     from search_spaces.gpt.architecture import Architecture
     from search_spaces.gpt.protocol import Protocol
@@ -74,11 +72,9 @@ class Member:
         self._protocol = protocol
         self._corpus = corpus
         self._settings = settings
-        self._parameters = list(model.parameters())
+        self._gradient = BatchGradient(model, protocol=protocol, settings=settings, ranks=ranks)
         self._scales = self._update_scales()
         self._least_worth = least_worth
-        compiled = settings.compile and ranks is ALONE  # split models are compiled by layers
-        self._loss = torch.compile(model.loss) if compiled else model.loss
         self._evaluation_batches: dict[
             tuple[Split, int, int, int | None], tuple[EvaluationBatch, ...]
         ] = {}
@@ -319,14 +315,11 @@ class Member:
             length=step.length,
             mix=self._protocol.data_mix,
         )
-        for parameter in self._parameters:
-            parameter.grad = None
-        with self._dropout_masks(position.steps):
-            loss, importance = self._accumulate(tokens_BT, measure=measure)
+        loss, importance = self._gradient.of(tokens_BT, step=position.steps, measure=measure)
         where = f"in the step of tokens {position.tokens} to {after.tokens}"
         if not math.isfinite(loss):
             return loss, f"the training loss became {loss} {where}"
-        norm = self._clip()
+        norm = self._gradient.clip()
         if not math.isfinite(norm):
             return loss, f"the norm of the gradient became {norm} {where}"
         scaled_step(self._rule, step.learning_rate_factor, self._scales)
@@ -345,69 +338,6 @@ class Member:
             exponent=self._protocol.payoff_sharing,
             ranks=self._ranks,
         )
-
-    def _accumulate(
-        self, tokens_BT: Tensor, *, measure: bool
-    ) -> tuple[float, attribution.Importance | None]:
-        """Add the gradient of the mean loss of a batch; return the loss, and utilities if asked."""
-        settings, ranks = self._settings, self._ranks
-        sequences, length = tokens_BT.shape[0], tokens_BT.shape[1] - 1
-        limit = settings.micro_batch_tokens
-        at_once = sequences if limit is None else max(1, limit // length) * ranks.size
-        total = 0.0
-        parts = []
-        device = torch.device(settings.device)
-        for part_BT in torch.split(tokens_BT, at_once):
-            rows = ranks.rows(len(part_BT))
-            own_BT = part_BT[rows.slice].to(device, non_blocking=True)
-            taps = Taps.zeros(self._model.architecture, len(own_BT), device) if measure else None
-            # Taps change the graph, so a measured step runs the model as it is written: what its
-            # backward pass computes again, too.
-            loss_of = self._model.loss if measure else self._loss
-            with ranks.as_written() if measure else contextlib.nullcontext():
-                with self._autocast():
-                    loss_BT = loss_of(
-                        own_BT[:, :-1],
-                        own_BT[:, 1:],
-                        dropout=self._protocol.dropout,
-                        rows=None if rows.whole else rows,
-                        taps=taps,
-                        recompute=settings.activation_checkpointing,
-                    )
-                loss = loss_BT.sum() / (sequences * length)
-                if rows.idle:  # it takes its part in what all ranks do together, and adds nothing
-                    loss = loss * 0.0
-                loss.backward()
-            total += loss.item()
-            if taps is not None:
-                own = attribution.sequence_importance(taps, batch_sequences=sequences)
-                parts.append(ranks.joined(own, rows))
-        (total,) = ranks.totals([total])
-        return total, attribution.joined(parts) if measure else None
-
-    def _clip(self) -> float:
-        """Scale the gradient down to the largest norm allowed; return its norm before."""
-        gradients = [self._ranks.local(p.grad) for p in self._parameters if p.grad is not None]
-        norm = self._ranks.norm(float(torch.nn.utils.get_total_norm(gradients)))
-        if self._protocol.clip_norm < norm < math.inf:
-            torch._foreach_mul_(gradients, self._protocol.clip_norm / norm)
-        return norm
-
-    def _autocast(self) -> contextlib.AbstractContextManager[object]:
-        if self._settings.dtype == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self._settings.device, dtype=torch.bfloat16)
-
-    @contextlib.contextmanager
-    def _dropout_masks(self, step: int) -> Iterator[None]:
-        """Draw dropout masks from the key (seed, step) and leave the global generator as it was."""
-        if self._protocol.dropout == 0.0:
-            yield
-            return
-        on_cuda = self._settings.device == "cuda"
-        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_cuda else []):
-            torch.manual_seed(seed_for(self._settings.seed, "dropout", step))
-            yield
 
 
 def _check_constants(architecture: Architecture, corpus: Corpus) -> None:

@@ -10,6 +10,7 @@ from orchestrator.certification.course import Certification
 from orchestrator.certification.plan import plan_from_json
 from orchestrator.event_log import LOG_NAME
 from orchestrator.events import CertificationFinished
+from orchestrator.interrupts import remembered_interrupts
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.storage.logs import open_log
@@ -50,7 +51,7 @@ def run_certification(
     audience = Audience(observers)
     plan = plan_from_json(started.plan)
     try:
-        with open_log(directory / LOG_NAME) as log:
+        with remembered_interrupts() as interrupts, open_log(directory / LOG_NAME) as log:
             journal = Journal(log, audience.on_event)
             if log.events and isinstance(log.events[-1], CertificationFinished):
                 journal.record(log.events)
@@ -71,6 +72,12 @@ def run_certification(
                 )
                 journal.record([started])
                 course = Certification(plan, journal)
-                host(course, hosting, events=log.events, audience=audience)
+                host(
+                    course,
+                    hosting,
+                    events=log.events,
+                    audience=audience,
+                    interrupts=interrupts,
+                )
     finally:
         audience.close()

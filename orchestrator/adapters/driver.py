@@ -13,6 +13,7 @@ from orchestrator.adapters.hosting import Hosting, count_workers, host
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME
 from orchestrator.events import SearchStarted
+from orchestrator.interrupts import remembered_interrupts
 from orchestrator.journal import Journal
 from orchestrator.observers import Audience
 from orchestrator.resuming import has_finished, require_same_text, run_to_resume
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.event_log import EventLog
+    from orchestrator.interrupts import Interrupts
     from orchestrator.observers import Observer
     from orchestrator.run_config import RunConfig
 
@@ -100,19 +102,25 @@ def _run(
         check_holds_search(directory)
     audience = Audience(observers)
     try:
-        with open_log(directory / LOG_NAME) as log:
+        with remembered_interrupts() as interrupts, open_log(directory / LOG_NAME) as log:
             if has_finished(log.events):
                 for number, event in enumerate(log.events):
                     audience.on_event(event, number, replayed=True)
                 return SearchOutcome(directory=directory, finished=True, departures=0)
             if config is None:
                 config = run_to_resume(log.events, directory, trust=trust)
-            return _go_on(config, directory, log, audience)
+            return _go_on(config, directory, log, audience, interrupts)
     finally:
         audience.close()
 
 
-def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience) -> SearchOutcome:
+def _go_on(
+    config: RunConfig,
+    directory: Path,
+    log: EventLog,
+    audience: Audience,
+    interrupts: Interrupts,
+) -> SearchOutcome:
     """Begin the search, or go on where its log ends; the log begins once nothing is amiss."""
     text = None
     if log.events and isinstance(log.events[0], SearchStarted):
@@ -148,7 +156,7 @@ def _go_on(config: RunConfig, directory: Path, log: EventLog, audience: Audience
         )
         journal.record([started])
         search = Search(setting.rules, journal)
-        host(search, hosting, events=log.events, audience=audience)
+        host(search, hosting, events=log.events, audience=audience, interrupts=interrupts)
     if journal.departures:
         _LOG.warning(
             "%d decisions came out otherwise than in the log (another version of a "

@@ -13,8 +13,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.adapters.bare_cluster import bare
 from orchestrator.adapters.exposure import is_open, on_loopback, warn_if_open
 from orchestrator.adapters.lifeline import Lifeline
+from orchestrator.adapters.replacing import replaced
 from orchestrator.credentials import is_secret
 from orchestrator.errors import Clause, UserError
 
@@ -79,7 +81,7 @@ def ray_cluster(
         else:
             directory = _scratch()
             try:
-                with _our_sigterm(), on_loopback():
+                with _our_sigterm(), on_loopback(), bare():
                     ray.init(
                         address="local",
                         num_cpus=num_cpus,
@@ -99,16 +101,23 @@ def ray_cluster(
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def keep_credentials_out_of_logs() -> None:
-    """Let Tune put no credentials into its actors' runtime environments: Ray logs and shows those.
+@contextlib.contextmanager
+def variables_of_actors(*, own_cluster: bool) -> Iterator[None]:
+    """Choose the variables that Tune puts into its actors' runtime environments.
 
-    Workers have the credentials of the node that they run on.
+    No credentials, which Ray would log and show: workers have those of the node that they run on.
+    In a cluster of our own none at all: it has our environment already, and Ray's workers that
+    wait for an actor serve none that asks for another one.
     """
     from ray.tune.execution import class_cache  # noqa: PLC0415 - slow
 
-    class_cache.ENV_VARS_TO_PROPAGATE = {
-        name for name in class_cache.ENV_VARS_TO_PROPAGATE if not is_secret(name)
-    }
+    always, known = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
+    harmless = {name for name in known if not is_secret(name)}
+    with (
+        replaced(class_cache, "DEFAULT_ENV_VARS", {} if own_cluster else always),
+        replaced(class_cache, "ENV_VARS_TO_PROPAGATE", set() if own_cluster else harmless),
+    ):
+        yield
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.adapters.environment import keep_credentials_out_of_logs
+from orchestrator.adapters.environment import variables_of_actors
 from orchestrator.adapters.lifeline import ties_of_this_driver
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.adapters.lifeline import Lifeline
     from orchestrator.conductor import Conductor
     from orchestrator.events import Event
+    from orchestrator.interrupts import Interrupts
     from orchestrator.observers import Audience
     from orchestrator.run_config import ResourcesConfig
     from orchestrator.setting import Setting
@@ -88,7 +89,12 @@ def count_workers(resources: ResourcesConfig, *, most: int) -> int:
 
 
 def host(
-    conductor: Conductor, hosting: Hosting, *, events: Sequence[Event], audience: Audience
+    conductor: Conductor,
+    hosting: Hosting,
+    *,
+    events: Sequence[Event],
+    audience: Audience,
+    interrupts: Interrupts,
 ) -> None:
     """Run a conductor on the cluster to its end.
 
@@ -97,9 +103,11 @@ def host(
         hosting: Where it runs.
         events: Of its log so far, to go on from.
         audience: Told of the members' progress.
+        interrupts: Heeded wherever Tune hands over to us.
 
     Raises:
         UserError: What only the user can mend.
+        KeyboardInterrupt: Interrupted before the end.
     """
     import ray  # noqa: PLC0415 - slow
 
@@ -130,9 +138,17 @@ def host(
                 course.release(worker)
 
             with attendance.watching():
-                _tune(hosting, course=course, mailbox=mailbox, release=release)
+                _tune(
+                    hosting,
+                    course=course,
+                    mailbox=mailbox,
+                    release=release,
+                    interrupts=interrupts,
+                )
     if course.error is not None:
         raise course.error
+    if not conductor.finished:
+        interrupts.heed()
     if not conductor.finished:
         raise RuntimeError(
             "All workers ended before the work did. Their errors are in "
@@ -155,7 +171,12 @@ def _watched(course: Course, hosting: Hosting) -> Iterator[None]:
 
 
 def _tune(
-    hosting: Hosting, *, course: Course, mailbox: Any, release: Callable[[int], None]
+    hosting: Hosting,
+    *,
+    course: Course,
+    mailbox: Any,
+    release: Callable[[int], None],
+    interrupts: Interrupts,
 ) -> None:
     """Let Ray Tune host the workers until the mailbox is closed."""
     from ray import tune  # noqa: PLC0415
@@ -163,7 +184,6 @@ def _tune(
     from orchestrator.adapters.scheduler import Generations, WhenOver  # noqa: PLC0415
     from orchestrator.adapters.worker import Worker, WorkerSetup  # noqa: PLC0415
 
-    keep_credentials_out_of_logs()
     setup = WorkerSetup(
         corpus=hosting.setting.corpus.directory.resolve(),
         corpora=corpora_of(hosting.directory),
@@ -186,16 +206,17 @@ def _tune(
         trainable,
         param_space={"worker": tune.grid_search(list(range(hosting.workers)))},
         tune_config=tune.TuneConfig(
-            scheduler=Generations(deliver=course.deliver, release=release),
+            scheduler=Generations(deliver=course.deliver, release=release, heed=interrupts.heed),
             max_concurrent_trials=hosting.workers,
         ),
         run_config=tune.RunConfig(
             name="workers",
-            stop=WhenOver(lambda: course.is_over),
+            stop=WhenOver(lambda: course.is_over, heed=interrupts.heed),
             storage_path=str(storage.resolve()),
             failure_config=tune.FailureConfig(max_failures=FAILURES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # ours are enough
             verbose=0,
         ),
     )
-    tuner.fit()
+    with variables_of_actors(own_cluster=hosting.resources.address is None):
+        tuner.fit()

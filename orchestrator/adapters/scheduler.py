@@ -23,6 +23,7 @@ class Generations(FIFOScheduler):  # type: ignore[misc]
         deliver: Takes the raw reports of one worker's step, the error that ended it, and the names
             of the tasks that it was at.
         release: Takes the number of a worker that died; Tune may start it again.
+        heed: Raises KeyboardInterrupt again where one was swallowed: then nothing is delivered.
     """
 
     def __init__(
@@ -30,8 +31,10 @@ class Generations(FIFOScheduler):  # type: ignore[misc]
         *,
         deliver: Callable[[list[Any], UserError | None, tuple[TaskName, ...]], None],
         release: Callable[[int], None],
+        heed: Callable[[], None],
     ) -> None:
         super().__init__()
+        self._heed = heed
         self._deliver = deliver
         self._release = release
 
@@ -42,6 +45,7 @@ class Generations(FIFOScheduler):  # type: ignore[misc]
         use up the failures that Tune bears with.
         """
         del tune_controller
+        self._heed()
         if result["reports"]:
             trial.run_metadata.num_failures = 0
         self._deliver(result.pop("reports"), result.pop("error", None), result.pop("doing", ()))
@@ -62,10 +66,12 @@ class WhenOver(Stopper):  # type: ignore[misc]
 
     Args:
         is_over: Whether nothing is left to do.
+        heed: Raises KeyboardInterrupt again where one was swallowed: Tune asks at every step.
     """
 
-    def __init__(self, is_over: Callable[[], bool]) -> None:
+    def __init__(self, is_over: Callable[[], bool], *, heed: Callable[[], None]) -> None:
         self._is_over = is_over
+        self._heed = heed
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """No single trial ends by itself."""
@@ -74,6 +80,7 @@ class WhenOver(Stopper):  # type: ignore[misc]
 
     def stop_all(self) -> bool:
         """Return whether the work is done."""
+        self._heed()
         return self._is_over()
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -22,7 +22,7 @@ from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import bernoulli
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.coalitions import (
     check_values,
@@ -128,7 +128,7 @@ def k_sii(values: ArrayLike, *, order: int = 2) -> Interactions:
     """
     table, n = _checked(values, order)
     by_order = [shapley_interactions(table, order=a) for a in range(1, order + 1)]
-    bernoulli_numbers = np.asarray(bernoulli(order))
+    bernoulli_numbers = np.asarray(scipy.special.bernoulli(order))
     aggregated = np.zeros(table.size)
     for index in by_order:
         aggregated[index.masks] += index.values

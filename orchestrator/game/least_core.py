@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.coalitions import check_values, matrix_of, num_players
 
@@ -86,7 +86,7 @@ def _program(
     scaled: Values, chosen: NDArray[np.int64], n: int
 ) -> tuple[NDArray[np.float64], float]:
     """Solve the linear program over some coalitions: (allocation, excess)."""
-    solution = linprog(
+    solution = scipy.optimize.linprog(
         np.append(np.zeros(n), 1.0),
         A_ub=-np.hstack([matrix_of(chosen, n).astype(np.float64), np.ones((len(chosen), 1))]),
         b_ub=-scaled[chosen],

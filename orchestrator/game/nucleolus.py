@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import OptimizeResult, linprog
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.coalitions import all_coalitions, check_values, num_players
 
@@ -118,7 +118,7 @@ def _program(
     free: NDArray[np.int64],
     fixed: tuple[NDArray[np.float64], NDArray[np.float64]],
     lowest: NDArray[np.float64] | None,
-) -> OptimizeResult:
+) -> scipy.optimize.OptimizeResult:
     n = members.shape[1]
     rows, level = _independent(*fixed)
     bounds = (
@@ -126,7 +126,7 @@ def _program(
         if lowest is None
         else [*((float(low), None) for low in lowest), (None, None)]
     )
-    solution = linprog(
+    solution = scipy.optimize.linprog(
         np.append(np.zeros(n), 1.0),
         A_ub=-np.hstack([members[free], np.ones((len(free), 1))]),
         b_ub=-scaled[free],

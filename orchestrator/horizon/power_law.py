@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.horizon.backtest import widening
 from orchestrator.horizon.estimate import History, HorizonEstimate, present, present_loss
@@ -132,7 +132,7 @@ def extrapolate(
     """
     freedom = len(losses) - 3
     # The 68.27 % quantile of F(1, freedom) is the square of that of Student's t, two-sided.
-    quantile = float(special.stdtrit(freedom, 0.841345)) ** 2
+    quantile = float(scipy.special.stdtrit(freedom, 0.841345)) ** 2
     low, high = SMALLEST_EXPONENT, LARGEST_EXPONENT
     for _ in range(NARROWINGS):
         exponents = np.geomspace(low, high, GRID)

@@ -15,6 +15,7 @@ from orchestrator.proposers.proposal import (
     Observation,
     ProposalRequest,
     Proposer,
+    RecallingProposer,
 )
 from orchestrator.proposers.random_draw import RandomDraw
 from orchestrator.proposers.replicator import ReplicatorProposer
@@ -45,6 +46,7 @@ __all__ = [
     "ProposalRequest",
     "Proposer",
     "RandomDraw",
+    "RecallingProposer",
     "ReplicatorProposer",
     "WeightedProposer",
     "WeightedProposers",

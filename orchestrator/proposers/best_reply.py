@@ -47,6 +47,9 @@ class BestReplyProposer:
     def observe(self, observations: tuple[Observation, ...]) -> None:
         """Learn nothing: the game is measured anew in every interval."""
 
+    def recall(self, member: int, genome: Genome) -> None:
+        """Recall nothing: a proposal depends on its request alone."""
+
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return the donor after its best reply; see `Proposer.propose`."""
         known, donor = request.components, request.donor

@@ -34,6 +34,9 @@ class Crossover:
     def observe(self, observations: tuple[Observation, ...]) -> None:
         """Learn nothing: crossover has no memory."""
 
+    def recall(self, member: int, genome: Genome) -> None:
+        """Recall nothing: a proposal depends on its request alone."""
+
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a mix of both genomes; see `Proposer.propose`."""
         mix = self._space.crossover(request.donor, request.replaced, rng, free=request.free)

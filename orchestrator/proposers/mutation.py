@@ -72,6 +72,10 @@ class Mutation:
             low, high = self._start / RANGE, min(1.0, self._start * RANGE)
             self.scale = min(max(scale, low), high)
 
+    def recall(self, member: int, genome: Genome) -> None:
+        """Wait for the observation of a genome proposed here."""
+        self._pending[member] = genome
+
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a neighbour of the donor; see `Proposer.propose`."""
         genome = self._space.mutate(
@@ -82,5 +86,5 @@ class Mutation:
             rate=self._rate,
             resample=self._resample,
         )
-        self._pending[request.member] = genome
+        self.recall(request.member, genome)
         return genome

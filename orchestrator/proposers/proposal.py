@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,4 +81,16 @@ class Proposer(Protocol):
         What must follow a free gene follows it: per-layer vectors keep one value a layer, and genes
         that become inactive take their canonical value.
         """
+        ...
+
+
+@runtime_checkable
+class RecallingProposer(Proposer, Protocol):
+    """A proposer whose state follows from what it observed and what it proposed.
+
+    A long log of a search with such proposers need not be decided again to go on from it.
+    """
+
+    def recall(self, member: int, genome: Genome) -> None:
+        """Take note that it proposed this genome for this member, as after `propose`."""
         ...

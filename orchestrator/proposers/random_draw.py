@@ -29,6 +29,9 @@ class RandomDraw:
     def observe(self, observations: tuple[Observation, ...]) -> None:
         """Learn nothing."""
 
+    def recall(self, member: int, genome: Genome) -> None:
+        """Recall nothing: a proposal depends on its request alone."""
+
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a fresh draw; see `Proposer.propose`.
 

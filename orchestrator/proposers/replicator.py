@@ -51,6 +51,9 @@ class ReplicatorProposer:
     def observe(self, observations: tuple[Observation, ...]) -> None:
         """Learn nothing: utilities come with the donor."""
 
+    def recall(self, member: int, genome: Genome) -> None:
+        """Recall nothing: a proposal depends on its request alone."""
+
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return the donor with its shares moved, or mutated where that rounds to the donor."""
         donor = request.donor

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.proposers.proposal import RecallingProposer
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -51,6 +53,11 @@ class WeightedProposers:
                 f"{dict(zip(names, weights, strict=True))}. Give each a relative frequency."
             )
         self._proposers = proposers
+        self._recalling = {
+            entry.name: entry.proposer
+            for entry in proposers
+            if isinstance(entry.proposer, RecallingProposer)
+        }
         self._probabilities = [weight / sum(weights) for weight in weights]
 
     def observe(self, observations: tuple[Observation, ...]) -> None:
@@ -63,6 +70,16 @@ class WeightedProposers:
         index = int(rng.choice(len(self._proposers), p=self._probabilities))
         chosen = self._proposers[index]
         return Proposal(genome=chosen.proposer.propose(request, rng), proposer=chosen.name)
+
+    @property
+    def can_recall(self) -> bool:
+        """Whether all of them are told enough by a log; see `RecallingProposer`."""
+        return len(self._recalling) == len(self._proposers)
+
+    def recall(self, name: str, member: int, genome: Genome) -> None:
+        """Let a proposer recall what it proposed; none of this name: somebody else did."""
+        if name in self._recalling:
+            self._recalling[name].recall(member, genome)
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a genome; see `Proposer.propose`."""

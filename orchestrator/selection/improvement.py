@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts are heavy: each loads on use
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Race:
         """One-sided sign test: probability of as many wins if both improve at one rate."""
         if self.points == 0:
             return 1.0
-        return float(stats.binom.sf(self.wins - 1, self.points, 0.5))
+        return float(scipy.stats.binom.sf(self.wins - 1, self.points, 0.5))
 
 
 NO_RACE = Race(lead=0.0, wins=0, points=0)

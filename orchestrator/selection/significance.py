@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.selection.decision import Candidate, Decision, ReplaceBy, check_call
 from orchestrator.selection.equal_tokens import advantage
@@ -104,4 +104,4 @@ def p_value(
     standard_error = spread / math.sqrt(len(losses))
     if standard_error <= 1e-12 * max(1.0, abs(advantage)):
         return 0.0 if advantage > 0 else 1.0
-    return float(stats.t.sf(advantage / standard_error, df=len(losses) - 1))
+    return float(scipy.stats.t.sf(advantage / standard_error, df=len(losses) - 1))

@@ -7,6 +7,7 @@ from torch.utils.checkpoint import checkpoint
 
 from cuda_ext import reference
 from cuda_ext.ops import attribution_tap, grouped_attribution
+from cuda_ext.registration import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore:Kernels for:RuntimeWarning")
 
@@ -148,6 +149,15 @@ def test_compiles_to_one_graph(x, backend):
         found = run(module, x, compiled, attribution_tap, wrap=lambda _: one_graph)
         torch.testing.assert_close(found, expected)
         torch.testing.assert_close(compiled, [passes * b for b in eager], rtol=1e-5, atol=1e-7)
+
+
+def test_loading_kernels_is_marked_as_torch_marks_it():
+    def ours(_):
+        return None
+
+    torch.compiler.assume_constant_result(ours)
+    assert vars(ours).items() <= vars(prepare).items()
+    assert vars(ours)
 
 
 def test_heads_need_not_be_joined():

@@ -14,6 +14,7 @@ import sys, cuda_ext
 assert "torch" not in sys.modules, "importing cuda_ext must load nothing"
 import torch
 from cuda_ext.ops import grouped_attribution
+assert "torch._dynamo" not in sys.modules, "only torch.compile needs the compiler"
 x = torch.ones(1, 2, 4)
 for _ in range(2):
     assert grouped_attribution(x, x, 2).signed.tolist() == [[4.0, 4.0]]

@@ -1,5 +1,7 @@
 """Real searches in miniature: real text, real Ray, real files, seconds each."""
 
+import contextlib
+import fcntl
 import functools
 import os
 import pydoc_data.topics
@@ -13,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+
+from orchestrator import cli
 
 RUN = """
 name: tiny
@@ -34,9 +38,28 @@ mlflow: {enabled: false}
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
+def shared(tmp_path_factory):
+    """A directory that all processes of this test run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    place = (own.parent if "PYTEST_XDIST_TESTRUNUID" in os.environ else own) / "shared"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@contextlib.contextmanager
+def making(place):
+    """Give whether something of a name is still to be made: the first process makes it."""
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = place.with_suffix(".made")
+        yield not made.exists()
+        made.touch()  # unless making it failed
+
+
+@pytest.fixture(scope="session")
+def cache(shared):
     """Where corpora are kept for the whole test session."""
-    return tmp_path_factory.mktemp("cache")
+    return shared / "cache"
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +77,13 @@ def environment(cache):
 
 
 @pytest.fixture(scope="session")
-def text(tmp_path_factory):
+def text(shared):
     """A file of real prose: Python's own help topics."""
-    path = tmp_path_factory.mktemp("text") / "topics.txt"
-    topics = "\n\n".join(textwrap.dedent(t) for t in pydoc_data.topics.topics.values())
-    path.write_text(topics[:400_000], encoding="utf-8")
+    path = shared / "topics.txt"
+    with making(path) as is_first:
+        if is_first:
+            topics = "\n\n".join(textwrap.dedent(t) for t in pydoc_data.topics.topics.values())
+            path.write_text(topics[:400_000], encoding="utf-8")
     return path
 
 
@@ -104,12 +129,30 @@ def masga(environment, tmp_path):
     return call
 
 
+@pytest.fixture
+def masga_here(environment, tmp_path, monkeypatch, capfd):
+    """Run `masga` as `masga` does, but in this process: commands that start nothing, quickly."""
+
+    def call(*arguments, environment=environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        capfd.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return call
+
+
 @pytest.fixture(scope="session")
-def undisturbed(environment, text, tmp_path_factory):
-    """The directory of a search of RUN by which nothing untoward was done."""
-    directory = tmp_path_factory.mktemp("undisturbed")
-    result = call_masga(directory, environment, "search", write_run(text, directory))
-    assert result.returncode == 0, result.stdout + result.stderr
+def undisturbed(environment, text, shared):
+    """The directory of a search of RUN by which nothing untoward was done; tests only read it."""
+    directory = shared / "undisturbed"
+    with making(directory) as is_first:
+        if is_first:
+            directory.mkdir()
+            result = call_masga(directory, environment, "search", write_run(text, directory))
+            assert result.returncode == 0, result.stdout + result.stderr
     return directory / "runs" / "tiny"
 
 

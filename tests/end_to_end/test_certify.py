@@ -34,7 +34,7 @@ def wait_for(process, log, events):
         time.sleep(0.02)
 
 
-def test_kill_9_in_the_middle_changes_nothing(search, masga, start):
+def test_kill_9_in_the_middle_changes_nothing(search, masga, masga_here, start):
     whole, killed = search("whole"), search("killed")
     result = masga("certify", whole, *OPTIONS, "--workers", "1")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -64,7 +64,7 @@ def test_kill_9_in_the_middle_changes_nothing(search, masga, start):
     again = json.loads((killed / "certificate-1" / CERTIFICATE).read_text())
     assert again == certificate
     written = log.read_bytes()
-    shown = masga("certify", killed, *OPTIONS)
+    shown = masga_here("certify", killed, *OPTIONS)
     assert shown.returncode == 0
     assert certificate["verdict"][:60] in shown.stdout
     assert log.read_bytes() == written

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from ray.cluster_utils import Cluster
 
+from orchestrator.adapters.bare_cluster import bare
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import Reported, encode
 
@@ -50,7 +51,7 @@ class Nodes:
 
     def _start(self, **options):
         for _ in range(4):  # Ray gives a raylet half a minute, a busy machine does not
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), bare():
                 return self._cluster.add_node(
                     node_ip_address="127.0.0.1", object_store_memory=80_000_000, **options
                 )

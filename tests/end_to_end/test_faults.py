@@ -1,8 +1,6 @@
 """A search is the same search whatever dies, however many work, whoever interrupts it."""
 
-import contextlib
 import signal
-import subprocess
 import time
 
 import psutil
@@ -51,15 +49,6 @@ def workers_of(process):
         time.sleep(0.02)
 
 
-def press_ctrl_c(process):
-    """Press it, and again after some seconds, as people do; return what was told."""
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=20)[1]
-    return process.communicate()[1]
-
-
 def test_the_log_does_not_depend_on_the_number_of_workers(undisturbed, run_file, masga, tmp_path):
     path = run_file(resources={"workers": 1})
     result = masga("search", path, "--output", "alone")
@@ -106,13 +95,45 @@ def test_ctrl_c_leaves_a_search_that_resumes(undisturbed, run_file, masga, start
     process = start("search", run_file(), "--output", "interrupted")
     directory = tmp_path / "interrupted" / "tiny"
     wait_for_generation(process, directory, 0)
-    errors = press_ctrl_c(process)
+    process.send_signal(signal.SIGINT)  # once: it is never lost
+    _, errors = process.communicate()
     assert process.returncode == 130
     assert f"masga resume {directory.relative_to(tmp_path)}" in errors
     assert "Traceback" not in errors
     resumed = masga("resume", directory)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert lasting(directory) == lasting(undisturbed)
+
+
+SWALLOWING = """
+import signal
+from pathlib import Path
+
+from orchestrator.proposers import Mutation
+
+
+class Swallowing(Mutation):
+    def propose(self, request, rng):
+        if not Path("pressed").exists():
+            Path("pressed").touch()
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except BaseException as error:
+                Path("pressed").write_text(repr(error))
+        return super().propose(request, rng)
+"""
+
+
+def test_ctrl_c_that_a_library_swallows_ends_the_search_all_the_same(run_file, start, tmp_path):
+    (tmp_path / "swallowing_here.py").write_text(SWALLOWING)
+    path = run_file(proposers=[{"proposer": "swallowing_here:Swallowing"}])
+    process = start("search", path, "--output", "swallowed")
+    _, errors = process.communicate()
+    directory = tmp_path / "swallowed" / "tiny"
+    assert (tmp_path / "pressed").read_text() == "KeyboardInterrupt()"
+    assert process.returncode == 130, errors
+    assert errors == f"masga: stopped; go on with: masga resume {directory.relative_to(tmp_path)}\n"
+    assert not isinstance(read_log(directory / LOG_NAME)[0][-1], SearchFinished)
 
 
 def test_an_asynchronous_search_finishes(run_file, masga, tmp_path):

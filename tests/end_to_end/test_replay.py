@@ -12,10 +12,12 @@ from orchestrator.story.telling import told
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
-def test_the_replay_has_the_losses_of_the_lineage_bit_for_bit(undisturbed, masga, tmp_path):
+def test_the_replay_has_the_losses_of_the_lineage_bit_for_bit(
+    undisturbed, masga, masga_here, tmp_path
+):
     search = tmp_path / "search"
     shutil.copytree(undisturbed, search)
-    written = masga("export", search, "--format", "yaml", "--output", tmp_path / "winner.yaml")
+    written = masga_here("export", search, "--format", "yaml", "--output", tmp_path / "winner.yaml")
     assert written.returncode == 0, written.stderr
     result = masga("search", "winner.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -43,15 +45,15 @@ def test_the_replay_has_the_losses_of_the_lineage_bit_for_bit(undisturbed, masga
 
 
 def test_a_schedule_whose_genome_cannot_be_trained_is_told_by_its_line(
-    undisturbed, masga, tmp_path
+    undisturbed, masga_here, tmp_path
 ):
     search = tmp_path / "search"
     shutil.copytree(undisturbed, search)
-    masga("export", search, "--format", "yaml", "--output", tmp_path / "winner.yaml")
+    masga_here("export", search, "--format", "yaml", "--output", tmp_path / "winner.yaml")
     values = yaml.safe_load((tmp_path / "winner.yaml").read_text())
     values["schedule"]["stretches"][-1]["genome"]["protocol"]["learning_rate"] = "fast"
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(values))
-    result = masga("search", "wrong.yaml")
+    result = masga_here("search", "wrong.yaml")
     last = len(values["schedule"]["stretches"]) - 1
     assert result.returncode == 2
     assert f"schedule.stretches[{last}].genome" in result.stderr

@@ -39,6 +39,11 @@ def masga_there(masga, home):
 
 
 @pytest.fixture
+def masga_here(masga_here, home):
+    return functools.partial(masga_here, environment=home)
+
+
+@pytest.fixture
 def start_there(start, home):
     return functools.partial(start, environment=home)
 
@@ -66,7 +71,7 @@ def end(process, kill):
 
 
 def test_kill_9_and_going_on_from_another_machine(
-    undisturbed, run_file, start_there, masga_there, s3_uri, text, tmp_path
+    undisturbed, run_file, start_there, masga_there, masga_here, s3_uri, tmp_path
 ):
     process = start_there("search", run_file(), "--output", s3_uri("runs"))
     uri = s3_uri("runs/tiny")
@@ -79,18 +84,18 @@ def test_kill_9_and_going_on_from_another_machine(
     after = stored(uri, tmp_path / "after")
     assert after == lasting(undisturbed)
     assert after[: len(before)] == before
-    report = masga_there("report", uri)
+    report = masga_here("report", uri)
     assert report.returncode == 0, report.stdout + report.stderr
     objects = {entry.name for entry in Store.open(uri, where="test").entries()}
     assert objects == {"report.html", "run.yaml"}
-    exported = masga_there("export", uri, "--format", "hf", "--output", s3_uri("out/model"))
+    exported = masga_here("export", uri, "--format", "hf", "--output", s3_uri("out/model"))
     assert exported.returncode == 0, exported.stdout + exported.stderr
     model = {entry.name for entry in Store.open(s3_uri("out/model"), where="test").entries()}
     assert {"config.json", "model.safetensors"} <= model
-    again = masga_there("export", uri, "--format", "hf", "--output", s3_uri("out/model"))
+    again = masga_here("export", uri, "--format", "hf", "--output", s3_uri("out/model"))
     assert again.returncode == 2
     assert "does not overwrite" in again.stderr
-    compared = masga_there("compare", s3_uri("runs"), undisturbed)
+    compared = masga_here("compare", s3_uri("runs"), undisturbed)
     assert compared.returncode == 0, compared.stdout + compared.stderr
 
 
@@ -117,9 +122,9 @@ def test_a_store_that_answers_503_for_a_while(
         ("nonsense://bucket/runs", "Unrecognized filesystem type"),
     ],
 )
-def test_what_cannot_heal_is_told_before_anything_trains(run_file, masga_there, s3_uri, name, told):
+def test_what_cannot_heal_is_told_before_anything_trains(run_file, masga_here, s3_uri, name, told):
     query = s3_uri("").partition("?")[2]
-    result = masga_there("search", run_file(), "--output", f"{name}?{query}")
+    result = masga_here("search", run_file(), "--output", f"{name}?{query}")
     assert result.returncode == 2, result.stdout + result.stderr
     assert told in result.stderr
     assert "secret@" not in result.stdout + result.stderr

@@ -43,7 +43,8 @@ def cluster(environment, tmp_path_factory):
         [
             bin_directory / "ray", "start", "--head", "--block", "--num-cpus=2",
             "--node-ip-address=127.0.0.1", f"--port={free_port()}", "--dashboard-host=127.0.0.1",
-            f"--dashboard-port={dashboard}", "--object-store-memory=100000000",
+            f"--dashboard-port={dashboard}",
+            f"--dashboard-agent-listen-port={free_port()}", "--object-store-memory=100000000",
             f"--temp-dir={scratch}", "--disable-usage-stats",
         ],
         env={
@@ -71,14 +72,14 @@ def cluster(environment, tmp_path_factory):
 
 
 @pytest.fixture
-def ask(masga, cluster):
+def ask(masga_here, cluster):
     """Run a command of `masga` against the cluster."""
     address, _ = cluster
-    return functools.partial(_ask, masga, address)
+    return functools.partial(_ask, masga_here, address)
 
 
-def _ask(masga, address, command, *arguments):
-    result = masga(command, *arguments, "--address", address)
+def _ask(masga_here, address, command, *arguments):
+    result = masga_here(command, *arguments, "--address", address)
     assert "Traceback" not in result.stdout + result.stderr
     return result
 
@@ -129,8 +130,8 @@ def test_a_job_that_does_not_exist(ask):
         assert "a job of the cluster" in result.stderr
 
 
-def test_a_cluster_that_does_not_answer(masga, run_file):
-    result = masga("submit", run_file(), "--address", f"http://127.0.0.1:{free_port()}")
+def test_a_cluster_that_does_not_answer(masga_here, run_file):
+    result = masga_here("submit", run_file(), "--address", f"http://127.0.0.1:{free_port()}")
     assert result.returncode == 2
     assert "the dashboard of a Ray cluster, which takes jobs, answers" in result.stderr
     assert "Traceback" not in result.stderr

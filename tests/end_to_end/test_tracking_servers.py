@@ -124,7 +124,7 @@ def test_nothing_that_is_left_holds_a_secret(
 
 
 def test_a_search_whose_password_is_wrong_is_warned_at_once_and_is_the_same_search(
-    server, masga, environment, run_file, undisturbed, tmp_path
+    server, masga, masga_here, environment, run_file, undisturbed, tmp_path
 ):
     wrong = {**environment, **server.credentials, "MLFLOW_TRACKING_PASSWORD": "not-it-4714"}
     path = run_file(mlflow={"enabled": True, "tracking_uri": server.uri, "experiment": "wrong"})
@@ -137,15 +137,15 @@ def test_a_search_whose_password_is_wrong_is_warned_at_once_and_is_the_same_sear
     assert "not-it-4714" not in told
     directory = tmp_path / "runs" / "tiny"
     assert lasting(directory) == lasting(undisturbed)
-    refused = masga("sync", directory, environment=wrong)
+    refused = masga_here("sync", directory, environment=wrong)
     assert refused.returncode == 2
     right = {**environment, **server.credentials}
-    assert "new runs" in masga("sync", directory, environment=right).stdout
-    assert "nothing was missing" in masga("sync", directory, environment=right).stdout
+    assert "new runs" in masga_here("sync", directory, environment=right).stdout
+    assert "nothing was missing" in masga_here("sync", directory, environment=right).stdout
 
 
 def test_a_server_that_is_killed_during_a_search_loses_nothing(
-    open_server, masga, start, run_file, undisturbed, tmp_path
+    open_server, masga_here, start, run_file, undisturbed, tmp_path
 ):
     path = run_file(
         mlflow={"enabled": True, "tracking_uri": open_server.uri, "experiment": "killed"}
@@ -163,10 +163,10 @@ def test_a_server_that_is_killed_during_a_search_loses_nothing(
     assert "is missing" in err
     assert f"masga sync {directory}" in err
     assert "Traceback" not in out + err
-    assert "new points" in masga("sync", directory).stdout
-    assert "nothing was missing" in masga("sync", directory).stdout
+    assert "new points" in masga_here("sync", directory).stdout
+    assert "nothing was missing" in masga_here("sync", directory).stdout
     beside = f"sqlite:///{tmp_path / 'beside.db'}"
-    assert masga("sync", directory, "--tracking-uri", beside).returncode == 0
+    assert masga_here("sync", directory, "--tracking-uri", beside).returncode == 0
     assert rows(open_server.store) == rows(beside)
 
 

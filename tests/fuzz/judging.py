@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.fuzz.parsers import Files, Parser
+    from tests.fuzz.parser import Files, Parser
 
 LONGEST_SECONDS = 1.0
 """Of processor time: how long it takes on a clock depends on what else the machine does."""

@@ -1,48 +1,36 @@
 """What fuzzing has found, each by its smallest input: it is refused with an error of the reader's own."""
 
-import hashlib
 import json
-import zlib
 from pathlib import Path
 
 import pytest
 
 from orchestrator.event_log import LOG_NAME
+from tests.fuzz.checkpoints import checkpoint_files
+from tests.fuzz.corpora import corpus_files
+from tests.fuzz.event_logs import records_json
+from tests.fuzz.foreign_checkpoints import LLAMA, llama_weights
 from tests.fuzz.judging import bounded_memory, judged
 from tests.fuzz.parsers import PARSERS, input_of
+from tests.fuzz.sealing import sealed_log, sealed_manifest, sealed_state
 from trainers.checkpoint import STATE_FILE
 from trainers.data.manifest import MANIFEST_FILE
-from trainers.llama import CONFIG
+from trainers.llama import CONFIG, WEIGHTS
 
 KEPT = Path(__file__).parents[1] / "data" / "fuzz"
 """Inputs that a few lines do not make; one of them ended the process."""
 DEEP = b"[" * 50_000 + b"]" * 50_000
 
 
-def whole(name):
-    """Return the files of an input that nothing is wrong with."""
-    files = {
-        "checkpoint": "_checkpoint_files", "corpus": "_corpus_files",
-    }  # fmt: skip
-    from tests.fuzz import parsers
-
-    return dict(getattr(parsers, files[name])())
-
-
 def log(**changes):
-    from tests.fuzz.parsers import _records
-
-    checksum, lines = 0, b""
-    for record in json.loads(_records()):
+    records = json.loads(records_json())
+    for record in records:
         record["data"].update({k: v for k, v in changes.items() if k in record["data"]})
-        body = json.dumps(record).encode()
-        checksum = zlib.crc32(body, checksum)
-        lines += body[:-1] + b',"sum":"%08x"}\n' % checksum
-    return {LOG_NAME: lines}
+    return {LOG_NAME: sealed_log(records)}
 
 
 def checkpoint(**changes):
-    files = whole("checkpoint")
+    files = dict(checkpoint_files())
     document = json.loads(files[STATE_FILE])
     del document["sha256"]
     for key, value in changes.items():
@@ -52,31 +40,22 @@ def checkpoint(**changes):
             document[key].update(value)
         else:
             document[key] = value
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    checked = {"sha256": hashlib.sha256(text.encode()).hexdigest(), **document}
-    return {**files, STATE_FILE: json.dumps(checked).encode()}
+    return {**files, STATE_FILE: sealed_state(document)}
 
 
 def corpus(**changes):
-    files = whole("corpus")
+    files = dict(corpus_files())
     body = {**json.loads(files[MANIFEST_FILE]), **changes}
     del body["checksum"]
     body = {key: value for key, value in body.items() if value is not None}
     for source in body.get("sources", ()) if isinstance(body.get("sources"), list) else ():
         if "shard" in changes:
             source["splits"]["train"]["shards"][0]["file"] = body.pop("shard")
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    checked = {"checksum": hashlib.sha256(text.encode()).hexdigest(), **body}
-    return {**files, MANIFEST_FILE: json.dumps(checked).encode()}
+    return {**files, MANIFEST_FILE: sealed_manifest(body)}
 
 
 def llama(**changes):
-    from tests.fuzz.parsers import _LLAMA, _llama_weights
-
-    return {
-        CONFIG: json.dumps({**_LLAMA, **changes}).encode(),
-        "model.safetensors": _llama_weights(),
-    }
+    return {CONFIG: json.dumps({**LLAMA, **changes}).encode(), WEIGHTS: llama_weights()}
 
 
 def index(**weight_map):
@@ -151,8 +130,8 @@ FOUND = {
         corpus(context_length={"a": 1}),
         corpus(shard="../shard.arrow"),
         corpus(shard="/dev/zero"),
-        {**whole("corpus"), MANIFEST_FILE: DEEP},
-        {**whole("corpus"), MANIFEST_FILE: b'{"checksum": "", "a": "\\ud800"}'},
+        {**corpus_files(), MANIFEST_FILE: DEEP},
+        {**corpus_files(), MANIFEST_FILE: b'{"checksum": "", "a": "\\ud800"}'},
     ],
     "tokenizer": [{"tokenizer.json": b"{}"}, {"tokenizer.json": DEEP}],
     "json_lines": [{"text.jsonl": DEEP}, {"text.jsonl": b'{"text": ' + b"9" * 5000 + b"}"}],

@@ -23,7 +23,7 @@ from orchestrator.journal import Journal
 from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
 from orchestrator.randomness import generator
 from orchestrator.rules import Rules
-from orchestrator.search import Search
+from orchestrator.search import DECIDED_AGAIN, Search
 from orchestrator.selection import Truncation
 from orchestrator.tasks import Train
 from search_spaces.gpt.cost import count_parameters, flops_per_token
@@ -174,8 +174,11 @@ def answer(task, *, fails=lambda task: False):
 class Simulation:
     """One process's part of a search: opens the log, replays it, goes on until told to stop."""
 
-    def __init__(self, path, rules, *, order=None, fails=lambda task: False):
+    def __init__(
+        self, path, rules, *, order=None, fails=lambda task: False, decided_again=DECIDED_AGAIN
+    ):
         self.path, self.rules, self.fails = path, rules, fails
+        self.decided_again = decided_again
         self.order = np.random.default_rng(order) if order is not None else None
         self.told = []
 
@@ -183,8 +186,9 @@ class Simulation:
         """Go on for `stop_after` reports, or to the end; return all events of the log."""
         with EventLog(self.path) as log:
             journal = Journal(log, lambda event, number, replayed: self.told.append(event))
-            self.search = search = Search(self.rules, journal)
+            self.search = search = Search(self.rules, journal, decided_again=self.decided_again)
             open_tasks = list(search.begin())
+            self.followed = journal.number - self.rules.members
             for event in log.events:
                 if isinstance(event, Reported | Assessed):
                     open_tasks = [t for t in open_tasks if not self._answers(event, t)]

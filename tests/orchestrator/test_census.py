@@ -4,10 +4,18 @@ from statistics import median
 
 import pytest
 
-from orchestrator.census import MOST_VIEWS, Census, gain
+from orchestrator.census import MOST_VIEWS, Census
 from orchestrator.event_log import LOG_NAME
 from orchestrator.population import Outcome
-from orchestrator.search import Search
+from orchestrator.search_state import SearchState
+
+
+def gain(candidate):
+    """Return the fitness after an interval less the one before it, by what selection sees."""
+    if candidate.failed:
+        return None
+    now, *before = [fitness for _, fitness in candidate.curve[-2:]][::-1]
+    return now - (before[0] if before else 0.0)
 
 
 @pytest.mark.parametrize("mode", ["synchronous", "asynchronous"])
@@ -74,7 +82,7 @@ def test_a_report_of_an_asynchronous_search_looks_at_one_member(
 ):
     """What is worked out for a report is of the member that reports, however many others train."""
     looked = 0
-    candidate, forget = Outcome.candidate, Search._forget_makers
+    candidate, wanted = Outcome.candidate, SearchState.wanted_makers
 
     def seen(self, *, at=None):
         nonlocal looked
@@ -83,11 +91,11 @@ def test_a_report_of_an_asynchronous_search_looks_at_one_member(
 
     def forgetting(self):
         nonlocal looked
-        looked += len(self.records)
-        forget(self)
+        looked += len(self.census)
+        return wanted(self)
 
     monkeypatch.setattr(Outcome, "candidate", seen)
-    monkeypatch.setattr(Search, "_forget_makers", forgetting)
+    monkeypatch.setattr(SearchState, "wanted_makers", forgetting)
     per_report = {}
     for members in (4, 16):
         looked = 0

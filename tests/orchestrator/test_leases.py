@@ -7,29 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from orchestrator.events import Ledger
-from orchestrator.leases import Leases, WorkerLife
+from orchestrator.leases import Leases
 from orchestrator.search import Search
-from orchestrator.tasks import StateKey, Train
-from search_spaces.gpt.space import GPT
+from orchestrator.tasks import StateKey
+from tests.orchestrator.leased_work import life, task
 
 STALL = 60.0
-
-
-def task(member, source=None):
-    return Train(
-        member=member,
-        generation=1,
-        genome=GPT.default(),
-        source=source,
-        tokens=128,
-        ledger=Ledger(),
-        seed=0,
-    )
-
-
-def life(worker=0, incarnation="first", node="here"):
-    return WorkerLife(worker=worker, incarnation=incarnation, node=node)
 
 
 def taken(leases, who, resident=()):

@@ -16,8 +16,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.dynamics.stationary import stationary_distribution
 from orchestrator.game.inputs import DegenerateGameWarning, check_square
@@ -122,15 +121,17 @@ def _ranked(
     if size == 1:
         return np.ones(1)
     unresolved = log_rho < _LOWEST_LOG
-    rates = sparse.csr_array(
+    rates = scipy.sparse.csr_array(
         (np.exp(np.maximum(log_rho, _LOWEST_LOG)), (source, target)), shape=(size, size)
     )
     if unresolved.any():
         kept = ~unresolved
-        graph = sparse.csr_array(
+        graph = scipy.sparse.csr_array(
             (np.ones(int(kept.sum())), (source[kept], target[kept])), shape=(size, size)
         )
-        count, component = connected_components(graph, directed=True, connection="strong")
+        count, component = scipy.sparse.csgraph.connected_components(
+            graph, directed=True, connection="strong"
+        )
         leaves = component[source[kept]] != component[target[kept]]
         sinks = count - len(np.unique(component[source[kept]][leaves]))
         if sinks > 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import softmax
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.dynamics.rest_points import rest_points
 from orchestrator.game.inputs import check_square, scale_of
@@ -64,7 +64,7 @@ def basins(
     moving = np.arange(samples)
     for _ in range(int(np.ceil(time / step)) if len(sinks) else 0):
         y = _runge_kutta(y, matrix, step)
-        x = softmax(y, axis=1)
+        x = scipy.special.softmax(y, axis=1)
         distances = np.abs(x[:, None, :] - sinks[None, :, :]).max(axis=2)
         nearest = distances.argmin(axis=1)
         arrived = distances[np.arange(len(x)), nearest] < _ARRIVED
@@ -84,10 +84,10 @@ def basins(
 def _runge_kutta(
     y: NDArray[np.float64], matrix: NDArray[np.float64], step: float
 ) -> NDArray[np.float64]:
-    k1 = softmax(y, axis=1) @ matrix
-    k2 = softmax(y + step / 2 * k1, axis=1) @ matrix
-    k3 = softmax(y + step / 2 * k2, axis=1) @ matrix
-    k4 = softmax(y + step * k3, axis=1) @ matrix
+    k1 = scipy.special.softmax(y, axis=1) @ matrix
+    k2 = scipy.special.softmax(y + step / 2 * k1, axis=1) @ matrix
+    k3 = scipy.special.softmax(y + step / 2 * k2, axis=1) @ matrix
+    k4 = scipy.special.softmax(y + step * k3, axis=1) @ matrix
     moved: NDArray[np.float64] = y + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
     moved -= moved.max(axis=1, keepdims=True)
     return moved

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import softmax
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.inputs import check_bimatrix, check_square
 
@@ -51,7 +51,7 @@ def logit(
             f"for choices without noise."
         )
     # dx_i = exp(f_i / T) / sum_j exp(f_j / T) - x_i
-    velocity: NDArray[np.float64] = softmax(f / temperature, axis=-1) - x
+    velocity: NDArray[np.float64] = scipy.special.softmax(f / temperature, axis=-1) - x
     return velocity
 
 

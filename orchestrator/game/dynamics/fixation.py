@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import logsumexp
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.inputs import check_square
 
@@ -52,7 +52,7 @@ def pairwise_comparison_fixation(
     v = (z * a - own - (z - 1) * rest) / (z - 1)
     k = np.arange(z)[:, None, None]
     exponents = -intensity * (u * (k * (k + 1) / 2) + v * k)
-    rho: NDArray[np.float64] = np.exp(-logsumexp(exponents, axis=0))
+    rho: NDArray[np.float64] = np.exp(-scipy.special.logsumexp(exponents, axis=0))
     np.fill_diagonal(rho, 1 / z)
     return rho
 
@@ -91,7 +91,7 @@ def moran_fixation(
             f"pairwise_comparison_fixation."
         )
     exponents = np.concatenate([np.zeros((1, *a.shape)), np.cumsum(np.log(resident / mutant), 0)])
-    rho: NDArray[np.float64] = np.exp(-logsumexp(exponents, axis=0))
+    rho: NDArray[np.float64] = np.exp(-scipy.special.logsumexp(exponents, axis=0))
     np.fill_diagonal(rho, 1 / z)
     return rho
 

@@ -12,8 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.linalg import null_space
-from scipy.optimize import linprog, root
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.inputs import DegenerateGameWarning, check_square, check_state, scale_of
 
@@ -121,7 +120,7 @@ def tangent_eigenvalues(
     n = jacobian.shape[0]
     if n == 1:
         return np.empty(0, dtype=np.complex128)
-    basis = null_space(np.ones((1, n)))
+    basis = scipy.linalg.null_space(np.ones((1, n)))
     eigenvalues = np.linalg.eigvals(basis.T @ jacobian @ basis).astype(np.complex128)
     return eigenvalues[np.argsort(-eigenvalues.real, kind="stable")]
 
@@ -151,8 +150,10 @@ def rest_point_near(
         RuntimeError: None is found from there.
     """
     x = check_state(start, np.size(start), name="start")
-    basis = null_space(np.ones((1, x.size)))
-    found = root(lambda z: basis.T @ velocity(x + basis @ z), np.zeros(x.size - 1), tol=1e-13)
+    basis = scipy.linalg.null_space(np.ones((1, x.size)))
+    found = scipy.optimize.root(
+        lambda z: basis.T @ velocity(x + basis @ z), np.zeros(x.size - 1), tol=1e-13
+    )
     state = x + basis @ found.x
     speed = float(np.abs(velocity(state)).max())
     if speed > 1e-8 or state.min() < -_TOLERANCE:
@@ -169,7 +170,7 @@ def _has_interior_solution(system: NDArray[np.float64]) -> bool:
     """Return whether a singular system has a solution with all shares positive."""
     size = system.shape[0]
     # Maximise t subject to system y = (1, 0, ..., 0), y >= t.
-    solution = linprog(
+    solution = scipy.optimize.linprog(
         np.append(np.zeros(size), -1.0),
         A_ub=np.hstack([-np.eye(size), np.ones((size, 1))]),
         b_ub=np.zeros(size),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solve_triangular
+import scipy  # its parts are heavy: each loads on use
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -86,8 +86,8 @@ def _fundamental(
         rates[k + 1 :, k + 1 :] += np.outer(factors, rates[k, k + 1 :])
         out[k + 1 :] += factors * out[k]
     # L and U have no positive off-diagonal entry: substitution adds numbers of one sign only.
-    half = solve_triangular(lower, np.eye(size), lower=True, unit_diagonal=True)
-    return np.asarray(solve_triangular(upper, half), dtype=np.float64)
+    half = scipy.linalg.solve_triangular(lower, np.eye(size), lower=True, unit_diagonal=True)
+    return np.asarray(scipy.linalg.solve_triangular(upper, half), dtype=np.float64)
 
 
 def _small(p: NDArray[np.float64]) -> NDArray[np.float64]:

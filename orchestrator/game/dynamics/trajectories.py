@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.integrate import solve_ivp
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.inputs import check_state
 
@@ -46,7 +46,7 @@ def trajectory(
     initial = _checked_parts(np.asarray(start, dtype=np.float64), parts)
     if moments.size == 1:
         return initial[None]
-    solution = solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         lambda _, x: velocity(x),
         (0.0, float(moments[-1])),
         initial,

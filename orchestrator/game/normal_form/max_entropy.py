@@ -14,8 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linprog, minimize
-from scipy.special import logsumexp, softmax
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.inputs import check_payoffs, scale_of
 from orchestrator.game.normal_form.equilibrium import Equilibrium, regrets
@@ -62,15 +61,19 @@ def _most_even(
 
     def dual(multipliers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         exponents = advantage @ multipliers
-        return float(logsumexp(exponents)), softmax(exponents) @ advantage
+        return float(scipy.special.logsumexp(exponents)), scipy.special.softmax(
+            exponents
+        ) @ advantage
 
     bounds = [(None, None) if is_tight else (0.0, None) for is_tight in tight]
     start = np.zeros(scaled.shape[1])
     options = {"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-10, "maxcor": 30}
-    found = minimize(dual, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    found = scipy.optimize.minimize(
+        dual, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
     multipliers = _newton(advantage, np.asarray(found.x), tight)
     strategy = np.zeros(scaled.shape[0])
-    strategy[played] = softmax(advantage @ multipliers)
+    strategy[played] = scipy.special.softmax(advantage @ multipliers)
     floor = float((optimal @ (scaled - value)).min())
     if float((strategy @ (scaled - value)).min()) < min(floor, 0.0) - 1e-7:
         raise RuntimeError(
@@ -88,7 +91,7 @@ def _newton(
     """Bring the active constraints from 1e-6 to rounding error: Newton's method on the dual."""
     best, best_error = multipliers, np.inf
     for _ in range(_NEWTON_STEPS):
-        strategy = softmax(advantage @ multipliers)
+        strategy = scipy.special.softmax(advantage @ multipliers)
         gained = strategy @ advantage
         active = tight | (multipliers > _ON_CONSTRAINT) | (gained < -_ON_CONSTRAINT)
         error = float(np.abs(gained[active]).max(initial=0.0))
@@ -101,11 +104,11 @@ def _newton(
         step[active] = np.linalg.lstsq(
             hessian[np.ix_(active, active)], gained[active], rcond=1e-12
         )[0]
-        height = float(logsumexp(advantage @ multipliers))
+        height = float(scipy.special.logsumexp(advantage @ multipliers))
         for halvings in range(40):  # far from the solution a whole step may climb
             moved = multipliers - step / 2**halvings
             moved = np.where(tight, moved, np.maximum(moved, 0.0))
-            if float(logsumexp(advantage @ moved)) <= height + 1e-16 * abs(height):
+            if float(scipy.special.logsumexp(advantage @ moved)) <= height + 1e-16 * abs(height):
                 break
         multipliers = moved
     return best
@@ -123,7 +126,7 @@ def _relative_interior(
     # Unknowns: x (m, in the cone), t (m + n, within 0..1). x_i >= t_i, (x(A - v))_j >= t_{m+j}.
     lowest = min(float((optimal @ (scaled - value)).min()), 0.0)
     slacks = np.vstack([np.eye(m), (scaled - value - lowest).T])
-    solution = linprog(
+    solution = scipy.optimize.linprog(
         np.append(np.zeros(m), -np.ones(m + n)),
         A_ub=np.hstack([-slacks, np.eye(m + n)]),
         b_ub=np.zeros(m + n),

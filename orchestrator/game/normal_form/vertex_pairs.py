@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
+import scipy  # its parts are heavy: each loads on use
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,8 +77,8 @@ def _vertices(
     inside = np.full(d, 1.0 / (4.0 * d))
     try:
         # vertices of a polytope are the facets of its dual's hull (Barber et al. 1996, section 1)
-        hull = ConvexHull(normals / (slack - normals @ inside)[:, None])
-    except QhullError:
+        hull = scipy.spatial.ConvexHull(normals / (slack - normals @ inside)[:, None])
+    except scipy.spatial.QhullError:
         return None
     points = inside - hull.equations[:, :d] / hull.equations[:, d:]
     tight = np.abs(points @ normals.T - slack) <= _TOLERANCE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy  # its parts are heavy: each loads on use
 
 from orchestrator.game.inputs import check_payoffs, scale_of
 from orchestrator.game.normal_form.equilibrium import Equilibrium, regrets
@@ -40,7 +40,7 @@ def solve_zero_sum(
 def _maximin(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return x that maximises min_j (x A)_j: max v with A'x >= v, sum x = 1, x >= 0."""
     m, n = scaled.shape
-    solution = linprog(
+    solution = scipy.optimize.linprog(
         np.append(np.zeros(m), -1.0),
         A_ub=np.hstack([-scaled.T, np.ones((n, 1))]),
         b_ub=np.zeros(n),

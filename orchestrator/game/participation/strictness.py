@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts are heavy: each loads on use
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -74,9 +74,9 @@ def strict_equilibrium_test(
     safe = np.where(errors > 0, errors, 1.0)
     scores = np.where(errors > 0, margins / safe, np.where(margins > 0, np.inf, -np.inf))
     p = (
-        stats.norm.sf(scores)
+        scipy.stats.norm.sf(scores)
         if degrees_of_freedom is None
-        else stats.t.sf(scores, degrees_of_freedom)
+        else scipy.stats.t.sf(scores, degrees_of_freedom)
     )
     adjusted = holm(p)
     return Strictness(

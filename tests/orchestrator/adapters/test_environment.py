@@ -41,16 +41,24 @@ def test_a_cluster_that_cannot_start_is_told_with_a_remedy(monkeypatch, tmp_path
     assert not deep.exists()
 
 
-def test_tune_hands_no_credentials_to_actors_by_what_ray_logs(monkeypatch):
-    """By a private list of Tune's: if it goes, Tune may hand them on in another way."""
+def handed_on(*, own_cluster):
     from ray.tune.execution import class_cache
 
-    known = class_cache.ENV_VARS_TO_PROPAGATE
-    monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", known)
+    with environment.variables_of_actors(own_cluster=own_cluster):
+        remote = class_cache._ActorClassCache().get(type("Trainable", (), {}))
+    return remote._default_options["runtime_env"].get("env_vars", {})
+
+
+def test_tune_hands_no_credentials_to_actors_by_what_ray_logs(monkeypatch):
+    """By private lists of Tune's: if they go, Tune may hand them on in another way."""
+    from ray.tune.execution import class_cache
+
+    known = set(class_cache.ENV_VARS_TO_PROPAGATE)
     for name in known:
         monkeypatch.setenv(name, "1")
-    environment.keep_credentials_out_of_logs()
-    remote = class_cache._ActorClassCache().get(type("Trainable", (), {}))
-    handed = remote._default_options["runtime_env"]["env_vars"]
+    handed = handed_on(own_cluster=False)
     assert {"PL_DISABLE_FORK", "RAY_CHDIR_TO_TRIAL_DIR"} <= handed.keys()
     assert not [name for name in handed if name.startswith("AWS_")]
+    assert handed_on(own_cluster=True) == {}
+    assert handed_on(own_cluster=False) == handed
+    assert known == class_cache.ENV_VARS_TO_PROPAGATE

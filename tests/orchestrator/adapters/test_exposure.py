@@ -1,4 +1,4 @@
-"""A cluster of our own is reached from this machine alone; of open ones users are told."""
+"""A cluster of our own is reached from this machine alone and is small; of open ones users are told."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.adapters import exposure
 
-SOCKETS = """
+FAMILY = """
 import json, psutil, ray
 from orchestrator.adapters.environment import ray_cluster
 with ray_cluster(address=None, num_cpus=1, object_store_bytes=80_000_000):
@@ -19,25 +19,43 @@ with ray_cluster(address=None, num_cpus=1, object_store_bytes=80_000_000):
             return True
     assert ray.get(Actor.remote().port_opened.remote())
     family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    found = []
+    sockets, commands = [], []
     for process in family:
         try:
-            found += [(c.laddr.ip, c.status) for c in process.net_connections(kind="inet")]
+            commands.append(" ".join(process.cmdline()))
+            sockets += [(c.laddr.ip, c.status) for c in process.net_connections(kind="inet")]
         except psutil.Error:  # it has just ended
             continue
-    print(json.dumps([ip for ip, status in found if status in {"LISTEN", "NONE"}]))
+    listening = [ip for ip, status in sockets if status in {"LISTEN", "NONE"}]
+    print(json.dumps({"listening": listening, "commands": commands}))
 """
 
 
-@pytest.mark.ray
-def test_a_cluster_of_our_own_listens_on_loopback_alone(tmp_path):
+@pytest.fixture(scope="module")
+def family():
+    """What the processes of a cluster of our own are, and where they listen."""
     result = subprocess.run(
-        [sys.executable, "-c", SOCKETS], capture_output=True, text=True, check=False, timeout=240
+        [sys.executable, "-c", FAMILY], capture_output=True, text=True, check=False, timeout=240
     )
     assert result.returncode == 0, result.stderr
-    listening = json.loads(result.stdout.splitlines()[-1])
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.ray
+def test_a_cluster_of_our_own_listens_on_loopback_alone(family):
+    listening = family["listening"]
     assert len(listening) >= 4  # of the GCS, the raylet, the driver, the actor
     assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
+
+
+@pytest.mark.ray
+def test_a_cluster_of_our_own_has_nothing_that_serves_a_dashboard(family):
+    """By private functions of Ray's: if they go, so do quick starts."""
+    told = "\n".join(family["commands"])
+    assert "gcs_server" in told
+    assert "raylet" in told
+    for served in ("dashboard.py", "log_monitor.py", "monitor.py"):
+        assert served not in told
 
 
 @pytest.mark.parametrize(

@@ -3,26 +3,8 @@
 import asyncio
 
 from orchestrator.adapters.mailbox import Closed, Leaving, Mailbox
-from orchestrator.events import Ledger
-from orchestrator.leases import WorkerLife
-from orchestrator.tasks import StateKey, Train
-from search_spaces.gpt.space import GPT
-
-
-def task(member, source=None):
-    return Train(
-        member=member,
-        generation=1,
-        genome=GPT.default(),
-        source=source,
-        tokens=128,
-        ledger=Ledger(),
-        seed=0,
-    )
-
-
-def life(incarnation="life", worker=0):
-    return WorkerLife(worker=worker, incarnation=incarnation, node="here")
+from orchestrator.tasks import StateKey
+from tests.orchestrator.leased_work import life, task
 
 
 def run(course):
@@ -32,11 +14,11 @@ def run(course):
 def test_a_task_is_not_handed_to_a_worker_that_died_waiting():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(life("first life"), ())
-        dead = asyncio.create_task(mailbox.lease(life("first life"), (), wait=True))
+        await mailbox.begin(life(incarnation="first life"), ())
+        dead = asyncio.create_task(mailbox.lease(life(incarnation="first life"), (), wait=True))
         await asyncio.sleep(0)
-        await mailbox.begin(life("second life"), ())
-        waiting = asyncio.create_task(mailbox.lease(life("second life"), (), wait=True))
+        await mailbox.begin(life(incarnation="second life"), ())
+        waiting = asyncio.create_task(mailbox.lease(life(incarnation="second life"), (), wait=True))
         await asyncio.sleep(0)
         await mailbox.post([task(3)], frozenset())
         assert await dead is None
@@ -50,18 +32,20 @@ def test_a_task_is_not_handed_to_a_worker_that_died_waiting():
 def test_a_task_that_a_dying_worker_took_is_given_back_to_its_next_life():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(life("first life"), ())
+        await mailbox.begin(life(incarnation="first life"), ())
         await mailbox.post([task(0), task(1)], frozenset())
-        first = await mailbox.lease(life("first life"), (), wait=True)
-        second = await mailbox.lease(life("first life"), (), wait=False)
-        await mailbox.begin(life("second life"), ())
-        again = [await mailbox.lease(life("second life"), (), wait=False) for _ in range(2)]
+        first = await mailbox.lease(life(incarnation="first life"), (), wait=True)
+        second = await mailbox.lease(life(incarnation="first life"), (), wait=False)
+        await mailbox.begin(life(incarnation="second life"), ())
+        again = [
+            await mailbox.lease(life(incarnation="second life"), (), wait=False) for _ in range(2)
+        ]
         assert {lease.task for lease in again} == {first.task, second.task}
         assert {lease.task.member: lease.lost for lease in again} == {
             first.task.member: 0,  # done, though not told
             second.task.member: 1,  # in hand
         }
-        assert await mailbox.lease(life("second life"), (), wait=False) is None
+        assert await mailbox.lease(life(incarnation="second life"), (), wait=False) is None
 
     run(course())
 
@@ -69,12 +53,14 @@ def test_a_task_that_a_dying_worker_took_is_given_back_to_its_next_life():
 def test_what_a_worker_has_told_is_not_given_back():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(life("life"), ())
+        await mailbox.begin(life(incarnation="life"), ())
         await mailbox.post([task(0)], frozenset())
-        lease = await mailbox.lease(life("life"), (), wait=True)
-        await mailbox.begin(life("life"), [lease.task.name])  # the next step: it was taken
-        await mailbox.begin(life("next life"), ())
-        assert await mailbox.lease(life("next life"), (), wait=False) is None
+        lease = await mailbox.lease(life(incarnation="life"), (), wait=True)
+        await mailbox.begin(
+            life(incarnation="life"), [lease.task.name]
+        )  # the next step: it was taken
+        await mailbox.begin(life(incarnation="next life"), ())
+        assert await mailbox.lease(life(incarnation="next life"), (), wait=False) is None
 
     run(course())
 
@@ -82,11 +68,11 @@ def test_what_a_worker_has_told_is_not_given_back():
 def test_tasks_go_first_to_where_their_state_is():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(life("life"), ())
+        await mailbox.begin(life(incarnation="life"), ())
         here, there = StateKey(5, 0), StateKey(6, 0)
         await mailbox.post([task(6, there), task(5, here)], frozenset({here, there}))
-        assert (await mailbox.lease(life("life"), (here,), wait=True)).task.member == 5
-        assert (await mailbox.lease(life("life"), (here,), wait=True)).task.member == 6
+        assert (await mailbox.lease(life(incarnation="life"), (here,), wait=True)).task.member == 5
+        assert (await mailbox.lease(life(incarnation="life"), (here,), wait=True)).task.member == 6
 
     run(course())
 
@@ -107,8 +93,8 @@ def test_states_that_nobody_needs_are_forgotten():
 def test_closing_lets_those_who_wait_go():
     async def course():
         mailbox = Mailbox()
-        await mailbox.begin(life("life"), ())
-        waiting = asyncio.create_task(mailbox.lease(life("life"), (), wait=True))
+        await mailbox.begin(life(incarnation="life"), ())
+        waiting = asyncio.create_task(mailbox.lease(life(incarnation="life"), (), wait=True))
         await asyncio.sleep(0)
         await mailbox.close()
         assert isinstance(await waiting, Closed)

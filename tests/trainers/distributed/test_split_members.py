@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainers.checkpoint import read_checkpoint, write_checkpoint
 from trainers.distributed.here import group_here
-from trainers.member import Member
 
 TOKENS = 16 * 128
 SAME = 1e-5
@@ -16,6 +14,8 @@ SAME = 1e-5
 ROUNDED = 2e-3
 """The same for Muon, which orthogonalises in bfloat16: one process whose sums are in another order
 (micro-batches) departs from itself by as much."""
+NEAR = 5e-3
+"""The same for matrix products in bfloat16; 1e-3 is usual."""
 
 CASES = {
     "adamw, grouped queries, dropout": ({}, {"dropout": 0.1}, {}),
@@ -103,20 +103,28 @@ def test_two_processes_train_what_one_trains(pair, make_member, settings, case):
     assert domain.losses == pytest.approx(alone.evaluate_domains()[0].losses, abs=close)
 
 
-def test_a_checkpoint_of_two_processes_goes_on_with_one(
-    pair, make_member, corpus, settings, tmp_path
-):
-    straight = make_member(dropout=0.0)
-    protocol, architecture = straight.protocol, straight.model.architecture
-    begun = pair.create(architecture, protocol, settings=settings(), member_seed=0)
-    assert trained(begun) == pytest.approx(trained(straight), abs=SAME)
-    write_checkpoint(tmp_path, begun.state())
-    state, _ = read_checkpoint(tmp_path)
-    expected = trained(straight)
-    by_one = Member.from_state(state, corpus=corpus, settings=settings())
-    assert by_one.fresh_slots == ()
-    assert trained(by_one) == pytest.approx(expected, abs=SAME)
-    assert trained(begun) == pytest.approx(expected, abs=SAME)
+@pytest.mark.filterwarnings(
+    "ignore:Mismatch dtype between input and weight"
+)  # of the norm of queries
+def test_two_processes_in_bfloat16_train_what_one_trains(pair, make_member, settings):
+    """Sums in another order are rounded elsewhere to 8 bits, so losses are near each other only."""
+    alone = make_member(run=in_bfloat16(settings(micro_batch_tokens=64)))
+    exact = make_member(run=settings(micro_batch_tokens=64))
+    run = in_bfloat16(settings(micro_batch_tokens=32, activation_checkpointing=True))
+    split = pair.revive(alone.state(copy=True), settings=run)
+    ours, theirs, of_float32 = trained(split), trained(alone), trained(exact)
+    assert ours == pytest.approx(theirs, abs=NEAR)
+    assert ours == pytest.approx(of_float32, abs=NEAR)
+    assert ours != pytest.approx(of_float32, abs=SAME)  # it is bfloat16
+    assert {tensor.dtype for tensor in split.state().tensors.values()} == {torch.float32}
+    losses = split.evaluate("selection").losses
+    assert losses == pytest.approx(alone.evaluate("selection").losses, abs=NEAR)
+
+
+def in_bfloat16(settings):
+    """Have a CPU do what users are given on CUDA alone, where it is fast."""
+    object.__setattr__(settings, "dtype", "bfloat16")
+    return settings
 
 
 def test_what_is_not_finite_ends_the_interval_on_all_ranks(pair, make_member, settings):
