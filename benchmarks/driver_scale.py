@@ -87,12 +87,15 @@ def search(  # noqa: PLR0915 - one course, told in its order
                 answer_here(conductor, meter)
             else:
                 use_simulated_workers()
-                with ray_cluster(address=None, num_cpus=WORKERS, object_store_bytes=None):
+                with ray_cluster(
+                    address=None, num_cpus=WORKERS, object_store_bytes=None
+                ) as lifeline:
                     hosting = hosting_module.Hosting(
                         directory=directory, setting=setting, resources=config.resources,
                         workers=WORKERS, keep_generations=2,
                         one_by_one=config.population.mode == "asynchronous",
                         spread=1 if config.population.mode == "asynchronous" else None, again="",
+                        lifeline=lifeline,
                     )  # fmt: skip
                     hosting_module.host(
                         conductor, hosting, events=(), audience=audience, interrupts=Interrupts()

@@ -60,7 +60,7 @@ class Attendance:
         done = threading.Event()
 
         def look() -> None:
-            while not done.wait(LOOK_SECONDS):
+            while not (done.wait(LOOK_SECONDS) or self._course.is_cut_off):
                 try:
                     self.look()
                 except ray.exceptions.RayError:  # the mailbox begins again, or the cluster is slow

@@ -58,7 +58,7 @@ def run_certification(
                 return
             with ray_cluster(
                 address=resources.address, num_cpus=None, object_store_bytes=resources.object_store
-            ):
+            ) as lifeline:
                 hosting = Hosting(
                     directory=directory,
                     setting=setting,
@@ -68,6 +68,7 @@ def run_certification(
                     one_by_one=True,  # a worker then goes on with the training that it holds
                     spread=None,
                     again=again,
+                    lifeline=lifeline,
                 )
                 journal.record([started])
                 course = Certification(plan, journal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -28,6 +29,12 @@ TIDY_SHARE = 0.125
 """States that nobody needs are looked for when so many tasks were posted, beside those open and
 those needed: looking costs as much as the population is large, and an asynchronous search posts
 them one at a time."""
+ASK_SECONDS = 1.0
+"""Between two looks at whether an answer can still come."""
+
+
+class CutOffError(ray.exceptions.RayError):  # type: ignore[misc]
+    """No answer will come: this driver hangs on a node that has died."""
 
 
 class Course:
@@ -63,6 +70,7 @@ class Course:
         self._birth: str | None = None
         self._lock = threading.RLock()
         self._since_tidied, self._until_tidy = 0, 0.0
+        self.is_cut_off = False
         self.error: Exception | None = None
 
     @property
@@ -85,7 +93,7 @@ class Course:
                 return
             if error is not None and doing and not self._open.keys() & set(doing):
                 _LOG.warning("What went wrong with a task that others have done: %s", error)
-                ray.get(self._mailbox.settle.remote(doing))
+                self._ask(self._mailbox.settle.remote(doing))
                 return
             if error is not None:
                 self._end(error)
@@ -98,7 +106,9 @@ class Course:
                 if self._conductor.finished:
                     if self._keep is None:
                         self._prune(self._conductor.needed_states())
-                    ray.get(self._mailbox.close.remote())
+                    self._ask(self._mailbox.close.remote())
+            except CutOffError:
+                return
             except Exception as fault:  # noqa: BLE001 - raised again by the driver
                 self._end(fault)
 
@@ -111,12 +121,33 @@ class Course:
             self.post(tasks)
 
     def _end(self, error: Exception) -> None:
-        self.error = error
-        ray.get(self._mailbox.close.remote())
+        self.error = self.error or error
+        with contextlib.suppress(CutOffError):
+            self._ask(self._mailbox.close.remote())
+
+    def cut_off(self, error: UserError) -> None:
+        """Expect no answer any more, and let whoever waits for one go; waits for nobody itself."""
+        self.is_cut_off = True
+        if not self.is_over:
+            self.error = error
+
+    def _ask(self, answer: Any) -> Any:
+        """Wait for the mailbox's answer.
+
+        Raises:
+            CutOffError: None will come.
+        """
+        while True:
+            try:
+                return ray.get(answer, timeout=ASK_SECONDS)
+            except ray.exceptions.GetTimeoutError:
+                if self.is_cut_off:
+                    raise CutOffError from None
 
     def release(self, worker: int) -> None:
         """Give the tasks of a lost worker to the others."""
-        ray.get(self._mailbox.release.remote(worker))
+        with contextlib.suppress(CutOffError):
+            self._ask(self._mailbox.release.remote(worker))
 
     def post(self, tasks: Iterable[Task]) -> None:
         """Hand out the costliest tasks first, so that no worker starts a long one last."""
@@ -133,7 +164,7 @@ class Course:
                 self._since_tidied = 0
                 self._until_tidy = TIDY_SHARE * (len(needed) + len(self._open))
             if self._conductor.finished:
-                ray.get(self._mailbox.close.remote())
+                self._ask(self._mailbox.close.remote())
 
     def meet(self, birth: str) -> None:
         """Meet the mailbox; if it is not the one that knew the open tasks, tell it of them.
@@ -146,12 +177,12 @@ class Course:
                 _LOG.warning("The mailbox was lost and began again; open tasks are handed out anew")
                 birth = self._send(tuple(self._open.values()), self._conductor.needed_states())
                 if self.is_over:
-                    ray.get(self._mailbox.close.remote())
+                    self._ask(self._mailbox.close.remote())
             self._birth = birth
 
     def _send(self, tasks: tuple[Task, ...], needed: frozenset[StateKey] | None) -> str:
         ordered = sorted(tasks, key=_cost, reverse=True)
-        return str(ray.get(self._mailbox.post.remote(ordered, needed)))
+        return str(self._ask(self._mailbox.post.remote(ordered, needed)))
 
     def _prune(self, needed: frozenset[StateKey]) -> None:
         """Delete checkpoints that no living member or open order needs, older ones than kept."""

@@ -142,7 +142,7 @@ def _go_on(
     resources = config.resources
     with ray_cluster(
         address=resources.address, num_cpus=None, object_store_bytes=resources.object_store
-    ):
+    ) as lifeline:
         hosting = Hosting(
             directory=directory,
             setting=setting,
@@ -152,6 +152,7 @@ def _go_on(
             one_by_one=config.population.mode == "asynchronous",
             spread=1 if config.population.mode == "asynchronous" else None,
             again=f"masga resume {shlex.quote(shown(directory))}",
+            lifeline=lifeline,
         )
         journal.record([started])
         search = Search(setting.rules, journal)

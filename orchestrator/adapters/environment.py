@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.adapters.bare_cluster import bare
 from orchestrator.adapters.exposure import is_open, on_loopback, warn_if_open
+from orchestrator.adapters.lifeline import Lifeline
 from orchestrator.adapters.replacing import replaced
 from orchestrator.credentials import is_secret
 from orchestrator.errors import Clause, UserError
@@ -45,8 +46,11 @@ _SETTINGS = {
 @contextlib.contextmanager
 def ray_cluster(
     *, address: str | None, num_cpus: int | None, object_store_bytes: int | None
-) -> Iterator[None]:
+) -> Iterator[Lifeline]:
     """Join the cluster at an address, or start one here and end it afterwards.
+
+    Returns:
+        What sees to it that this process ends should it be cut off from the cluster.
 
     Raises:
         UserError: Nobody answers at the address, or none can be started here.
@@ -54,8 +58,12 @@ def ray_cluster(
     os.environ.update({k: v for k, v in _SETTINGS.items() if k not in os.environ})
     import ray  # noqa: PLC0415 - slow, and only a search needs it
 
+    lifeline = Lifeline()
     if ray.is_initialized():
-        yield
+        try:
+            yield lifeline
+        finally:
+            lifeline.leave()
         return
     directory: Path | None = None
     try:
@@ -85,9 +93,10 @@ def ray_cluster(
                     )
             except Exception as error:  # a busy machine is told of by a bare one
                 raise _no_start(error) from error
-        yield
+        yield lifeline
     finally:
         ray.shutdown()
+        lifeline.leave()
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
 

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.environment import variables_of_actors
+from orchestrator.adapters.lifeline import ties_of_this_driver
 from orchestrator.errors import UserError
 from orchestrator.resuming import open_tasks
 from orchestrator.storage.working_copy import checkpoints_in, corpora_of
 from trainers.data import store_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.adapters.course import Course
+    from orchestrator.adapters.lifeline import Lifeline
     from orchestrator.conductor import Conductor
     from orchestrator.events import Event
     from orchestrator.interrupts import Interrupts
@@ -48,6 +50,8 @@ class Hosting:
     """Generations by which members may be ahead of others that wait for a worker; none: any."""
     again: str
     """The command that goes on after a failure."""
+    lifeline: Lifeline
+    """Of the driver that has joined Ray."""
 
 
 def count_workers(resources: ResourcesConfig, *, most: int) -> int:
@@ -121,19 +125,26 @@ def host(
         checkpoints=checkpoints_in(hosting.directory),
         keep_generations=hosting.keep_generations,
     )
-    course.post(open_tasks(conductor, events))
-    if not conductor.finished:
-        attendance = Attendance(
-            mailbox=mailbox, course=course, audience=audience, resources=hosting.resources
-        )
+    with _watched(course, hosting):
+        course.post(open_tasks(conductor, events))
+        if not conductor.finished:
+            attendance = Attendance(
+                mailbox=mailbox, course=course, audience=audience, resources=hosting.resources
+            )
 
-        def release(worker: int) -> None:
-            with contextlib.suppress(ray.exceptions.RayError):
-                attendance.look_at_nodes()  # first: did it die with its node?
-            course.release(worker)
+            def release(worker: int) -> None:
+                with contextlib.suppress(ray.exceptions.RayError):
+                    attendance.look_at_nodes()  # first: did it die with its node?
+                course.release(worker)
 
-        with attendance.watching():
-            _tune(hosting, course=course, mailbox=mailbox, release=release, interrupts=interrupts)
+            with attendance.watching():
+                _tune(
+                    hosting,
+                    course=course,
+                    mailbox=mailbox,
+                    release=release,
+                    interrupts=interrupts,
+                )
     if course.error is not None:
         raise course.error
     if not conductor.finished:
@@ -143,6 +154,20 @@ def host(
             "All workers ended before the work did. Their errors are in "
             f"{hosting.directory / 'tune'}; '{hosting.again}' tries again."
         )
+
+
+@contextlib.contextmanager
+def _watched(course: Course, hosting: Hosting) -> Iterator[None]:
+    """Watch what the driver hangs on; what fails once that has died failed of it."""
+    try:
+        with hosting.lifeline.watched(
+            ties_of_this_driver(), cut_off=course.cut_off, again=hosting.again
+        ):
+            yield
+    except Exception as fault:
+        if course.error is None:
+            raise
+        raise course.error from fault
 
 
 def _tune(

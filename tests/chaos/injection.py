@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 600.0
 MOST_RESUMES = 3
+USERS_TO_MEND = 2
+"""Exit code of a driver that says what has happened and how to go on."""
 _GENERATIONS = 2
 """The one that was in progress and one more: then a search has recovered."""
 
@@ -57,13 +59,15 @@ def inject(world: World, plan: Planned, *, generation_seconds: float) -> Injecti
     began_at, began = time.time(), time.monotonic()
     struck = fault.inject(world, random.Random(plan.seed))
     troubles: list[str] = []
+    if fault.driver == "ends" and subject.returncode != USERS_TO_MEND:
+        troubles.append(f"the driver ended with {subject.returncode}: {subject.words()}")
     resumes = 0
     while subject.closed() < closed + _GENERATIONS and subject.returncode != 0:
         if time.monotonic() - began > PATIENCE_SECONDS:
             troubles.append(f"no progress for {PATIENCE_SECONDS:.0f} s")
             break
         if subject.returncode is not None:
-            if fault.driver == "lives":
+            if resumes or fault.driver == "lives":
                 troubles.append(f"the driver ended with {subject.returncode}: {subject.words()}")
             if resumes == MOST_RESUMES:
                 troubles.append(f"the driver ended again, {resumes} times")

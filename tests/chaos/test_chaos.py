@@ -15,7 +15,7 @@ MIXED = (
     "bit flipped in a checkpoint",
     "kill -9 of the GCS",
     "kill -9 of a node",
-    "kill -9 of a worker",
+    "kill -9 of the head node",
     "last line of the log torn",
 )
 NOTHING_LOST = "No interval, no member and no order was lost or done twice."

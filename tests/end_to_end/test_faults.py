@@ -63,12 +63,25 @@ def test_the_log_does_not_depend_on_the_number_of_workers(undisturbed, run_file,
     assert len([e for e in events if isinstance(e, GenerationClosed)]) == 4
 
 
-def test_kill_9_of_a_worker_and_of_the_driver(undisturbed, run_file, masga, start, tmp_path):
+def test_kill_9_of_a_worker_the_raylet_and_the_driver(
+    undisturbed, run_file, masga, start, tmp_path
+):
     process = start("search", run_file(), "--output", "killed")
     directory = tmp_path / "killed" / "tiny"
     wait_for_generation(process, directory, 0)
     workers_of(process)[0].kill()
     wait_for_generation(process, directory, 1)
+    family = psutil.Process(process.pid).children(recursive=True)
+    (raylet,) = (each for each in family if each.name() == "raylet")
+    raylet.kill()  # Ray would let its driver wait for ever
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    assert "masga: driver: the Ray node that it runs on lives" in errors
+    assert f"masga resume {directory.relative_to(tmp_path)}\n" in errors
+    assert "Traceback" not in errors
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    process = start("resume", directory)
+    wait_for_generation(process, directory, 2)
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import mmap
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -108,6 +110,7 @@ def open_shard(directory: Path, record: ShardRecord) -> Tokens:
 
     Raises:
         CorpusError: it is missing, has another length than the manifest says, or is no Arrow file.
+        MemoryError: there is no room for it among this process's addresses; the file is well.
     """
     path = directory / record.file
     try:
@@ -117,8 +120,10 @@ def open_shard(directory: Path, record: ShardRecord) -> Tokens:
     if found_bytes != record.num_bytes:
         raise damaged(path, f"it has {record.num_bytes} bytes", f"it has {found_bytes}")
     try:
-        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        batch = pa.ipc.open_file(pa.py_buffer(_mapped(path))).get_batch(0)
         tokens: Tokens = batch.column(COLUMN).to_numpy(zero_copy_only=True)
+    except MemoryError:
+        raise
     except (pa.ArrowException, KeyError, OSError, ValueError, AttributeError) as error:
         raise damaged(path, "it is an Arrow file with tokens", f"Arrow says: {error}") from error
     if tokens.dtype not in (np.uint16, np.uint32):
@@ -126,6 +131,17 @@ def open_shard(directory: Path, record: ShardRecord) -> Tokens:
     if len(tokens) != record.tokens:
         raise damaged(path, f"it holds {record.tokens} tokens", f"it holds {len(tokens)}")
     return tokens
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """Map a file; by Python, for Arrow's error does not tell memory that is refused from damage."""
+    with path.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError(f"{path} cannot be mapped: {error.strerror}") from error
+            raise
 
 
 def verify_file(path: Path, sha256: str) -> None:

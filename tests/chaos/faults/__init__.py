@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Fault(Protocol):
     """Something that goes wrong."""
 
-    driver: Literal["lives", "ends"]
-    """Whether the driver's process lives through it, or the search is resumed by command."""
+    driver: Literal["lives", "ends", "is killed"]
+    """Whether the driver's process lives through it; if not, the search is resumed by command."""
 
     def obstacle(self, world: World) -> str | None:
         """Return why it cannot be injected here; none: it can."""

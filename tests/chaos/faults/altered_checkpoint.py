@@ -20,7 +20,7 @@ _CHECKPOINTS = "checkpoints"
 class TruncatedCheckpoint:
     """Ends the driver, and cuts a file of a checkpoint that an open task starts from."""
 
-    driver = "ends"
+    driver = "is killed"
 
     def obstacle(self, world: World) -> str | None:
         """Only local files are altered."""
@@ -37,7 +37,7 @@ class TruncatedCheckpoint:
 class FlippedBit:
     """Ends the driver, and flips one bit of a checkpoint that an open task starts from."""
 
-    driver = "ends"
+    driver = "is killed"
 
     def obstacle(self, world: World) -> str | None:
         """Only local files are altered."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class KilledDriver:
     """Ends the process of `masga search`."""
 
-    driver = "ends"
+    driver = "is killed"
 
     def obstacle(self, world: World) -> str | None:
         """None: there always is a driver."""

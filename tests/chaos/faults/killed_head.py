@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from tests.chaos.world import World
 
+_END_SECONDS = 240.0
+
 
 class KilledHead:
     """Takes the power from the machine of GCS, and of the raylet that the driver hangs on."""
@@ -20,9 +22,14 @@ class KilledHead:
         """None: there always is a head."""
 
     def inject(self, world: World, draw: random.Random) -> str:
-        """Kill it; start it again some seconds later."""
+        """Kill it; start it again some seconds later; wait for the driver to end by itself."""
         away = draw.uniform(0.0, 20.0)
+        began = time.monotonic()
         world.machines.kill_head()
         time.sleep(away)
         world.machines.restart_head()
-        return f"head node, away for {away:.0f} s"
+        code = world.subject.wait(seconds=_END_SECONDS)
+        ended = time.monotonic() - began
+        return (
+            f"head node, away for {away:.0f} s; within {ended:.0f} s the driver ended with {code}"
+        )

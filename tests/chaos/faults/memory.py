@@ -19,7 +19,6 @@ _ONE = Path("/sys/fs/cgroup/memory")
 """Of the first version of control groups."""
 _PATIENCE_SECONDS = 60.0
 _MARGIN_BYTES = 1_000_000
-_FELT_SECONDS = 5.0
 
 
 class KilledForMemory:
@@ -51,7 +50,7 @@ class KilledForMemory:
 
 
 class RefusedMemory:
-    """Lets a worker have no more addresses: its next allocation that needs some is refused."""
+    """Lets a worker that begins have no more addresses: what it loads and allocates is refused."""
 
     driver = "lives"
 
@@ -59,12 +58,24 @@ class RefusedMemory:
         """None: every user may limit its own processes."""
 
     def inject(self, world: World, draw: random.Random) -> str:
-        """Limit it; see for some seconds whether it dies of that."""
-        victim = draw.choice(world.machines.workers())
+        """End a worker, limit the one that begins in its place, and see whether it dies of that."""
+        before = world.machines.workers()
+        draw.choice(before).kill()
+        victim = _newcomer(world, {worker.pid for worker in before})
         _, hard = resource.prlimit(victim.pid, resource.RLIMIT_AS)
         resource.prlimit(victim.pid, resource.RLIMIT_AS, (1, hard))
-        dead, _ = psutil.wait_procs([victim], timeout=_FELT_SECONDS)
+        dead, _ = psutil.wait_procs([victim], timeout=_PATIENCE_SECONDS)
         return f"worker {victim.pid}, which {'died of it' if dead else 'had enough as yet'}"
+
+
+def _newcomer(world: World, known: set[int]) -> psutil.Process:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < end:
+        for worker in world.machines.workers():
+            if worker.pid not in known:
+                return worker
+        time.sleep(0.01)
+    raise TimeoutError(f"no worker began in {_PATIENCE_SECONDS:g} s")
 
 
 def _remove(group: Path, victim: psutil.Process) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class TornLine:
     """Ends the driver as a power cut does, in the middle of a write to the log."""
 
-    driver = "ends"
+    driver = "is killed"
 
     def obstacle(self, world: World) -> str | None:
         """Only a local log has lines to tear."""

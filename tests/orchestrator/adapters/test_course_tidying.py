@@ -31,7 +31,7 @@ class Box:
 def test_states_that_nobody_needs_are_looked_for_now_and_then(
     tmp_path, rules, answer, monkeypatch, members
 ):
-    monkeypatch.setattr(course_module, "ray", SimpleNamespace(get=lambda found: found))
+    monkeypatch.setattr(course_module, "ray", SimpleNamespace(get=lambda found, timeout: found))
     made = rules(members=members, generations=6, mode="asynchronous", baseline=False)
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()

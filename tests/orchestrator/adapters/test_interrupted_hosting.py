@@ -75,15 +75,18 @@ def small(rules):
 
 
 def run_to_its_end(directory, rules, box, loop, monkeypatch):
-    monkeypatch.setattr(course_module, "ray", SimpleNamespace(get=lambda found: found))
+    monkeypatch.setattr(course_module, "ray", SimpleNamespace(get=lambda found, timeout: found))
     monkeypatch.setattr(mailbox_module, "start_mailbox", lambda stall, spread: box)
+    monkeypatch.setattr(hosting_module, "ties_of_this_driver", lambda: None)
     monkeypatch.setattr(Attendance, "watching", lambda self: contextlib.nullcontext())
     monkeypatch.setattr(tune, "with_parameters", lambda worker, **parameters: worker)
     monkeypatch.setattr(tune, "Tuner", loop)
+    unwatched = SimpleNamespace(watched=lambda *_, **__: contextlib.nullcontext())
     setting = SimpleNamespace(corpus=SimpleNamespace(directory=directory), settings=None)
     hosting = hosting_module.Hosting(
         directory=directory, setting=setting, resources=ResourcesConfig(), workers=1,
         keep_generations=2, one_by_one=False, spread=None, again="masga resume",
+        lifeline=unwatched,
     )  # fmt: skip
     with EventLog(directory / LOG_NAME) as log, remembered_interrupts() as interrupts:
         search = Search(rules, Journal(log, lambda *_: None))

@@ -1,5 +1,10 @@
 """Shards: one stream whatever the length of the shards, mapped and not copied."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -50,3 +55,34 @@ def test_a_record_knows_the_file(tmp_path):
     verify_file(tmp_path / "s.arrow", record.sha256)
     with pytest.raises(CorpusError, match="its sha256 is 000"):
         verify_file(tmp_path / "s.arrow", "0" * 64)
+
+
+WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+from trainers.data.shards import ShardRecord, open_shard
+
+path = Path(sys.argv[1])
+record = ShardRecord(
+    file=path.name, tokens=2**20, num_bytes=path.stat().st_size, sha256=""
+)
+resource.setrlimit(resource.RLIMIT_AS, (1, resource.getrlimit(resource.RLIMIT_AS)[1]))
+try:
+    open_shard(path.parent, record)
+except MemoryError as error:
+    print("told of memory:", error)
+"""
+
+
+def test_memory_that_is_refused_is_no_damage(tmp_path):
+    """A search would end, with the advice to delete its text."""
+    write_shard(tmp_path / "s.arrow", np.zeros(2**20, dtype=np.uint16))
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROOM, str(tmp_path / "s.arrow")],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.stdout.startswith("told of memory:"), told.stdout + told.stderr
+    assert "s.arrow cannot be mapped" in told.stdout
