@@ -32,7 +32,7 @@ proposers:
   - {proposer: mutation, weight: 3}
   - {proposer: optuna, weight: 1}
 training: {evaluation_sequences: 4, evaluation_batches: 2, heldout_batches: 2, utility_every: 2}
-resources: {workers: 2, object_store: 80MB}
+resources: {workers: 1, object_store: 80MB}
 mlflow: {enabled: false}
 """
 

@@ -345,7 +345,7 @@ def test_what_decides_a_search_may_not_be_edited(cut, resumed):
 @pytest.mark.ray
 def test_where_a_search_runs_may_be_edited(cut, monkeypatch):
     path = cut / RESOLVED
-    path.write_text(path.read_text().replace("workers: 2", "workers: 1"))
+    path.write_text(path.read_text().replace("workers: 1", "workers: 2"))
     asked = []
 
     def noted(config, *rest):
@@ -355,7 +355,7 @@ def test_where_a_search_runs_may_be_edited(cut, monkeypatch):
     monkeypatch.setattr(driver, "_go_on", noted)
     with pytest.raises(Launched):
         cli.main(["resume", str(cut)])
-    assert asked == [1]
+    assert asked == [2]
 
 
 @pytest.mark.ray

@@ -55,7 +55,7 @@ def test_kill_9_in_the_middle_changes_nothing(search, masga, masga_here, start):
     psutil.wait_procs(family, timeout=30)
     before = [e for e in read_log(log)[0] if isinstance(e, Reported)]
     assert before
-    resumed = masga("certify", killed, *OPTIONS)
+    resumed = masga("certify", killed, *OPTIONS, "--workers", "1")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "resumed after" in resumed.stdout
     events = read_log(log)[0]

@@ -50,11 +50,11 @@ def workers_of(process):
 
 
 def test_the_log_does_not_depend_on_the_number_of_workers(undisturbed, run_file, masga, tmp_path):
-    path = run_file(resources={"workers": 1})
-    result = masga("search", path, "--output", "alone")
+    path = run_file(resources={"workers": 2})
+    result = masga("search", path, "--output", "two")
     assert result.returncode == 0, result.stdout + result.stderr
     events = read_log(undisturbed / LOG_NAME)[0]
-    assert lasting(tmp_path / "alone" / "tiny") == lasting(undisturbed)
+    assert lasting(tmp_path / "two" / "tiny") == lasting(undisturbed)
     assert isinstance(events[-1], SearchFinished)
     assert any(e.decision == "replace" for e in events if isinstance(e, Ordered))
     morphs = [e.morph for e in events if isinstance(e, Reported) and e.morph]
@@ -66,7 +66,7 @@ def test_the_log_does_not_depend_on_the_number_of_workers(undisturbed, run_file,
 def test_kill_9_of_a_worker_the_raylet_and_the_driver(
     undisturbed, run_file, masga, start, tmp_path
 ):
-    process = start("search", run_file(), "--output", "killed")
+    process = start("search", run_file(resources={"workers": 2}), "--output", "killed")
     directory = tmp_path / "killed" / "tiny"
     wait_for_generation(process, directory, 0)
     workers_of(process)[0].kill()
@@ -137,7 +137,7 @@ def test_ctrl_c_that_a_library_swallows_ends_the_search_all_the_same(run_file, s
 
 
 def test_an_asynchronous_search_finishes(run_file, masga, tmp_path):
-    path = run_file(population={"mode": "asynchronous"})
+    path = run_file(population={"mode": "asynchronous"}, resources={"workers": 2})
     result = masga("search", path, "--output", "async")
     assert result.returncode == 0, result.stdout + result.stderr
     events = read_log(tmp_path / "async" / "tiny" / LOG_NAME)[0]

@@ -55,7 +55,7 @@ def disk(tmp_path):
 def test_a_full_disk_under_the_workers_loses_nothing(
     undisturbed, run_file, masga, disk, nothing_left
 ):
-    path = run_file()
+    path = run_file(resources={"workers": 2})
     result = masga("search", path, "--output", disk)
     assert result.returncode == 2, result.stdout + result.stderr
     assert "the disk must have room for the log and the checkpoints" in result.stderr

@@ -17,7 +17,12 @@ import pytest
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import SearchFinished, SearchStarted, encode
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.timeout(600),
+    # Ray's client of the Jobs API: `ssl=None` for aiohttp
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 
 def free_port():
@@ -72,14 +77,15 @@ def cluster(environment, tmp_path_factory):
 
 
 @pytest.fixture
-def ask(masga_here, cluster):
+def ask(masga, masga_here, cluster):
     """Run a command of `masga` against the cluster."""
     address, _ = cluster
-    return functools.partial(_ask, masga_here, address)
+    return functools.partial(_ask, masga, masga_here, address)
 
 
-def _ask(masga_here, address, command, *arguments):
-    result = masga_here(command, *arguments, "--address", address)
+def _ask(masga, masga_here, address, command, *arguments):
+    call = masga if command == "submit" else masga_here
+    result = call(command, *arguments, "--address", address)
     assert "Traceback" not in result.stdout + result.stderr
     return result
 

@@ -94,7 +94,15 @@ def test_nothing_that_is_left_holds_a_secret(
     assert search.returncode == 0, out + err
     assert "missing" not in err
     certified = masga(
-        "certify", directory, "--seeds", "2", "--tokens", "50%", environment=environment
+        "certify",
+        directory,
+        "--seeds",
+        "2",
+        "--tokens",
+        "50%",
+        "--workers",
+        "1",
+        environment=environment,
     )
     printed += [certified.stdout, certified.stderr]
     assert certified.returncode == 0, printed[-1]
