@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from orchestrator.adapters.bare_cluster import bare
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -77,8 +75,7 @@ class Machines:
         """Add a node, and keep the handler of SIGTERM: Ray's would wait half a minute."""
         ours = signal.getsignal(signal.SIGTERM)
         try:
-            with bare():
-                return self._cluster.add_node(**arguments)
+            return self._cluster.add_node(**arguments)
         finally:
             signal.signal(signal.SIGTERM, ours)
 
