@@ -2,7 +2,8 @@
 
 `Search` is a deterministic function of its rules and of the reports that it receives, in the order
 in which it receives them; a synchronous search does not depend on that order either. So resuming
-is replaying: `begin()`, then every report of the log; tasks still open are handed out again.
+is replaying: `begin()`, which follows what a log settled long ago, then every report of the log;
+tasks still open are handed out again.
 
     begin() -> tasks ... receive(report) -> tasks ... until `finished`
 """

@@ -50,6 +50,13 @@ class Nodes:
         return self._start(num_cpus=1)
 
     def _start(self, **options):
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            return self._tried(options)
+        finally:
+            signal.signal(signal.SIGTERM, handler)  # Ray leaves its own
+
+    def _tried(self, options):
         for _ in range(4):  # Ray gives a raylet half a minute, a busy machine does not
             with contextlib.suppress(Exception), bare():
                 return self._cluster.add_node(

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.garbage import uncollected
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -45,7 +47,7 @@ def judged(parser: Parser, files: Files, place: Path) -> Judgement:
         (place / name).write_bytes(data)
     begun = time.process_time()
     try:
-        with _for_at_most(LONGEST_SECONDS):
+        with uncollected(), _for_at_most(LONGEST_SECONDS):  # a collection walks all of this process
             parser.read(place)
     except parser.errors as error:
         outcome, fault, trace = type(error).__name__, False, ""

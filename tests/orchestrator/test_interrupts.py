@@ -9,6 +9,20 @@ from orchestrator.commands.signals import interrupted_by_ending_signals
 from orchestrator.interrupts import remembered_interrupts
 
 
+@pytest.fixture(autouse=True)
+def handlers_of_a_fresh_process():
+    """Ray leaves its own in a process that it has once started a node in."""
+    fresh = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in fresh.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def swallow(number=signal.SIGINT):
     """Be a library that keeps what it should not; return it."""
     try:

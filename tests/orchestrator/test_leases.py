@@ -174,7 +174,7 @@ def race(search, leases, answer, *, seconds):
 
 def test_members_stay_abreast_however_fast_a_worker_is(rules, answer):
     def search():
-        journal = types.SimpleNamespace(record=tuple)
+        journal = types.SimpleNamespace(record=tuple, settled=lambda newest: ())
         return Search(rules(mode="asynchronous", members=8, generations=8), journal)
 
     speeds = [1.0, 0.2]

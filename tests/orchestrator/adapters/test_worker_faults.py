@@ -5,6 +5,7 @@ import errno
 import types
 
 import pytest
+import ray
 
 from orchestrator.adapters import course as course_module
 from orchestrator.adapters import worker as worker_module
@@ -60,7 +61,7 @@ class FormulaHost:
 
 @pytest.fixture
 def mailbox(monkeypatch):
-    fake = types.SimpleNamespace(get=lambda value: value)
+    fake = types.SimpleNamespace(get=lambda value, timeout=None: value, exceptions=ray.exceptions)
     monkeypatch.setattr(worker_module, "ray", fake)
     monkeypatch.setattr(course_module, "ray", fake)
     monkeypatch.setattr(worker_module, "this_node", lambda: "node")
@@ -238,6 +239,10 @@ def test_reports_after_an_error_change_nothing(search, worker, answer):
 class NoJournal:
     def record(self, events):
         return tuple(events)
+
+    def settled(self, *, newest):
+        assert newest
+        return ()
 
 
 def test_a_closed_mailbox_gives_nothing_out(mailbox, rules):
