@@ -173,6 +173,13 @@ class Corpus:
         rows = np.empty((needed, self.context_length + 1), np.int64)
         for row, place, start in zip(rows, sources, starts, strict=True):
             self._streams[split][place].read(int(start), row)
+        if rows.max() >= len(self.tokenizer.token_bytes):
+            raise CorpusError(
+                where=f"corpus {self.digest}, split {split}",
+                law=f"its tokens are below {len(self.tokenizer.token_bytes)}, its vocabulary",
+                found=f"token {rows.max()}",
+                remedy="Its shards were altered: delete the directory; it is made again from sources.",
+            )
         byte_counts = self.tokenizer.token_bytes[rows[:, 1:]].sum(axis=1)
         return tuple(
             EvaluationBatch(

@@ -140,7 +140,9 @@ def load_bpe(path: Path, *, vocab_size: int) -> BpeTokenizer:
     try:
         library = tokenizers.Tokenizer.from_file(str(path))
         tokenizer = BpeTokenizer(library, vocab_size=vocab_size)
-    except Exception as error:  # the library raises plain Exception for any damage
+    except BaseException as error:  # plain Exception for most damage, a panic of Rust's for some
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
         raise CorpusError(
             where=str(path),
             law=f"it is a tokenizer of the `tokenizers` library with up to {vocab_size} tokens",
