@@ -178,7 +178,7 @@ class Corpus:
                 where=f"corpus {self.digest}, split {split}",
                 law=f"its tokens are below {len(self.tokenizer.token_bytes)}, its vocabulary",
                 found=f"token {rows.max()}",
-                remedy="Its shards were altered: delete the directory; it is made again from sources.",
+                remedy="Its shards were altered. Delete the directory: it is made again.",
             )
         byte_counts = self.tokenizer.token_bytes[rows[:, 1:]].sum(axis=1)
         return tuple(
