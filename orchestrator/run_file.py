@@ -25,6 +25,7 @@ _LARGEST_FILE_NODES = 20_000
 _LARGEST_FILE_BYTES = 4_000_000
 _DEEPEST = 50
 """Lists and mappings inside each other: ten are enough for any run."""
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NULL = re.compile(r"~|null|")
 _BOOL = re.compile(r"true|false")
 _INT = re.compile(r"[-+]?[0-9][0-9_]*")
@@ -237,6 +238,7 @@ class _Reader:
                     remedy="Delete one of the two.",
                 )
             self.places[*key, name] = place
+            self._require_text(name, (*key, name))
             values[name] = self.value(value_node, (*key, name), inside)
         return values
 
@@ -258,19 +260,29 @@ class _Reader:
                 self.places[*key, at] = f"{self.name}:{item.start_mark.line + 1}"
                 items.append(self.value(item, (*key, at), deeper))
             return items
+        self._require_text(node.value, key)
         return _scalar(node.value, plain=getattr(node, "style", None) is None)
+
+    def _require_text(self, text: str, key: Key) -> None:
+        if _HALF_PAIR.search(text):
+            raise UserError(
+                where=f"{self.places[key]}: {dotted(key)!r}",
+                law="what a run file says is text",
+                found="half a surrogate pair, which is no character",
+                remedy="Write the character itself.",
+            )
 
 
 def _scalar(text: str, *, plain: bool) -> JSON:
-    if not plain:
+    if not plain or len(text) > _MOST_DIGITS:
         return text
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):
         return text == "true"
-    if _INT.fullmatch(text) and len(text) <= _MOST_DIGITS:
+    if _INT.fullmatch(text):
         return int(text.replace("_", ""))
-    if _FLOAT.fullmatch(text) and len(text) <= _MOST_DIGITS:
+    if _FLOAT.fullmatch(text):
         return float(text.replace("_", ""))
     return text
 

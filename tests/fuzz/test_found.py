@@ -77,6 +77,17 @@ FOUND = {
         run(b"- " * 3000),
         run(b"a: &a [*a]"),
         run(b"a: 1\n" * 1_000_000),
+        run(b'selection: {policy: "\\ud800"}'),
+        run(b'"\\udfff": 1'),
+        run(
+            b"x0: &x0 "
+            + b"9" * 5000
+            + b"\n"
+            + b"".join(
+                b"x%d: &x%d [%s]\n" % (n, n, b", ".join([b"*x%d" % (n - 1)] * 9))
+                for n in range(1, 9)
+            )
+        ),
         run(b"budget: !!python/object/apply:os.system ['exit 1']"),
     ],
     "event_log": [
@@ -132,9 +143,14 @@ FOUND = {
         corpus(shard="../shard.arrow"),
         corpus(shard="/dev/zero"),
         {**corpus_files(), MANIFEST_FILE: DEEP},
+        {file.name: file.read_bytes() for file in sorted((KEPT / "corpus").iterdir())},
         {**corpus_files(), MANIFEST_FILE: b'{"checksum": "", "a": "\\ud800"}'},
     ],
-    "tokenizer": [{"tokenizer.json": b"{}"}, {"tokenizer.json": DEEP}],
+    "tokenizer": [
+        {"tokenizer.json": b"{}"},
+        {"tokenizer.json": DEEP},
+        *({"tokenizer.json": f.read_bytes()} for f in sorted((KEPT / "tokenizers").iterdir())),
+    ],
     "json_lines": [{"text.jsonl": DEEP}, {"text.jsonl": b'{"text": ' + b"9" * 5000 + b"}"}],
     "text": [{"text.txt": b"\xed\xa0\x80"}],
     "parquet": [

@@ -19,6 +19,7 @@ from trainers.data.tokenizer import ByteTokenizer, Tokenizer, load_bpe
 from trainers.state import Position
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from trainers.data.shards import Tokens
@@ -117,6 +118,7 @@ class Corpus:
         rows = np.empty((sequences, length + 1), np.int64)
         for row, source, start in zip(rows, sources, starts + plan.row_offset, strict=True):
             streams[source].read(int(start), row)
+        self._require_known(rows, "train")
         return torch.from_numpy(rows), plan.after
 
     def require_batch(self, tokens: int) -> None:
@@ -132,6 +134,17 @@ class Corpus:
                 law=f"the train split holds one batch of {tokens} tokens",
                 found=f"it holds {found} tokens in whole windows of {self.context_length}",
                 remedy="Use more text, or a smaller batch.",
+            )
+
+    def _require_known(self, rows: NDArray[np.int64], split: Split) -> None:
+        """Check that a model of the corpus has an embedding for every token that was read."""
+        known = len(self.tokenizer.token_bytes)
+        if rows.max() >= known:
+            raise CorpusError(
+                where=f"corpus {self.digest}, split {split}",
+                law=f"its tokens are those of its vocabulary, below {known}",
+                found=f"token {rows.max()}",
+                remedy="Its shards were altered. Delete the directory: it is made again.",
             )
 
     def evaluation_batches(
@@ -173,13 +186,7 @@ class Corpus:
         rows = np.empty((needed, self.context_length + 1), np.int64)
         for row, place, start in zip(rows, sources, starts, strict=True):
             self._streams[split][place].read(int(start), row)
-        if rows.max() >= len(self.tokenizer.token_bytes):
-            raise CorpusError(
-                where=f"corpus {self.digest}, split {split}",
-                law=f"its tokens are below {len(self.tokenizer.token_bytes)}, its vocabulary",
-                found=f"token {rows.max()}",
-                remedy="Its shards were altered. Delete the directory: it is made again.",
-            )
+        self._require_known(rows, split)
         byte_counts = self.tokenizer.token_bytes[rows[:, 1:]].sum(axis=1)
         return tuple(
             EvaluationBatch(

@@ -7,6 +7,7 @@ stands for no bytes: its loss counts, its bytes do not.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -91,8 +92,13 @@ class BpeTokenizer:
                 self.token_bytes[index] = len(token)  # one character of the alphabet is one byte
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text."""
-        return list(self._library.encode(text, add_special_tokens=False).ids)
+        """Return the tokens of a text.
+
+        Raises:
+            CorpusError: The tokenizer was read from a damaged file.
+        """
+        with _whole("a tokenizer"):
+            return list(self._library.encode(text, add_special_tokens=False).ids)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens."""
@@ -137,19 +143,29 @@ def load_bpe(path: Path, *, vocab_size: int) -> BpeTokenizer:
     Raises:
         CorpusError: it is none, or has other tokens than a corpus of this vocabulary.
     """
-    try:
+    with _whole(str(path), f" with up to {vocab_size} tokens"):
         library = tokenizers.Tokenizer.from_file(str(path))
-        tokenizer = BpeTokenizer(library, vocab_size=vocab_size)
-    except BaseException as error:  # plain Exception for most damage, a panic of Rust's for some
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            raise
+        return BpeTokenizer(library, vocab_size=vocab_size)
+
+
+@contextlib.contextmanager
+def _whole(where: str, of_size: str = "") -> Iterator[None]:
+    """Tell what the library raises of a damaged tokenizer: plain Exception, or a panic of Rust's.
+
+    Raises:
+        CorpusError: It raised something.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic is no Exception
         raise CorpusError(
-            where=str(path),
-            law=f"it is a tokenizer of the `tokenizers` library with up to {vocab_size} tokens",
-            found=f"reading it gave {type(error).__name__}: {error}",
+            where=where,
+            law=f"it is a tokenizer of the `tokenizers` library{of_size}",
+            found=f"using it gave {type(error).__name__}: {error}",
             remedy="Delete the directory it is in; it is made again from the sources.",
         ) from error
-    return tokenizer
 
 
 def token_dtype(vocab_size: int) -> np.dtype[np.uint16] | np.dtype[np.uint32]:
