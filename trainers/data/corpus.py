@@ -143,7 +143,7 @@ class Corpus:
             raise CorpusError(
                 where=f"corpus {self.digest}, split {split}",
                 law=f"its tokens are those of its vocabulary, below {known}",
-                found=f"token {rows.max()}",
+                found=f"it holds token {rows.max()}",
                 remedy="Its shards were altered. Delete the directory: it is made again.",
             )
 

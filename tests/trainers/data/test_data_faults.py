@@ -193,6 +193,22 @@ def test_a_batch_larger_than_the_corpus_is_refused(corpus):
         corpus.batch(corpus.start(), seed=0, sequences=tokens // 16 + 1, length=16, mix=(0.5, 0.5))
 
 
+def test_tokens_beyond_the_vocabulary_are_refused_wherever_they_are_read(corpus, monkeypatch):
+    ask = {"seed": 0, "sequences": 8, "length": 16, "mix": (0.5, 0.5)}
+    tokens, _ = corpus.batch(corpus.start(), **ask)
+    most = int(tokens.max())
+    monkeypatch.setattr(corpus.tokenizer, "token_bytes", corpus.tokenizer.token_bytes[: most + 1])
+    corpus.batch(corpus.start(), **ask)
+    monkeypatch.setattr(corpus.tokenizer, "token_bytes", corpus.tokenizer.token_bytes[:most])
+    with pytest.raises(
+        CorpusError, match=f"split train: .* below {most}, but it holds token {most}"
+    ):
+        corpus.batch(corpus.start(), **ask)
+    monkeypatch.setattr(corpus.tokenizer, "token_bytes", corpus.tokenizer.token_bytes[:2])
+    with pytest.raises(CorpusError, match="split game: .* below 2"):
+        corpus.evaluation_batches("game", sequences=1, count=1)
+
+
 def test_more_evaluation_than_the_split_holds_is_refused(corpus):
     found = sum(corpus.windows("game"))
     corpus.evaluation_batches("game", sequences=1, count=found)
