@@ -205,7 +205,7 @@ def test_tokens_beyond_the_vocabulary_are_refused_wherever_they_are_read(corpus,
     ):
         corpus.batch(corpus.start(), **ask)
     monkeypatch.setattr(corpus.tokenizer, "token_bytes", corpus.tokenizer.token_bytes[:2])
-    with pytest.raises(CorpusError, match="split game: .* below 2"):
+    with pytest.raises(CorpusError, match=r"split game: .* below 2"):
         corpus.evaluation_batches("game", sequences=1, count=1)
 
 
