@@ -39,11 +39,6 @@ class Journal:
         self.departures = 0
         """Events that the code decided otherwise than the log (another version of a library)."""
 
-    @property
-    def replaying(self) -> bool:
-        """Whether logged events are still waiting to be met again."""
-        return self.number < len(self._logged)
-
     def record(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Return the events that are in force: the logged ones first, the given ones beyond them.
 

@@ -179,7 +179,7 @@ def _of_raylet(found: str) -> _Broken:
 def _counts_as_dead(ties: Ties) -> bool:
     try:
         return ties.is_dead()
-    except Exception:  # noqa: BLE001 - Ray names no error: the GCS went while it was asked
+    except Exception:  # noqa: BLE001 - Ray names no error; who asks the same, attendance, tells of it
         return False
 
 
