@@ -43,7 +43,7 @@ def page_sizes(file: BinaryIO, column: str) -> Iterator[int]:
                 about = chunk[_COLUMN]
                 if about[_PATH] == [column.encode()]:
                     yield from _sizes_in(file, about)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"The footer must be one of Parquet, but is not: {error!r}.") from error
 
 
