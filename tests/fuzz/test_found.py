@@ -88,6 +88,7 @@ FOUND = {
                 for n in range(1, 9)
             )
         ),
+        run(b"proposers: [" + b"x" * 100_000 + b"]"),
         run(b"budget: !!python/object/apply:os.system ['exit 1']"),
     ],
     "event_log": [

@@ -32,6 +32,7 @@ CARRYING = [
     f"postgresql://db/mlflow?user=a&password={SECRET}",
     f"http://ada:{SECRET}/more@host:5000/x",
     f"S3:/AKIA:{SECRET}@bucket",
+    f"{'x' * 100}://ada:{SECRET}@host",
 ]
 BLAMELESS = [
     "http://127.0.0.1:5000",
