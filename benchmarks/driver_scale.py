@@ -98,7 +98,11 @@ def search(  # noqa: PLR0915 - one course, told in its order
                         lifeline=lifeline,
                     )  # fmt: skip
                     hosting_module.host(
-                        conductor, hosting, events=(), audience=audience, interrupts=Interrupts()
+                        conductor,
+                        hosting,
+                        journal=journal,
+                        audience=audience,
+                        interrupts=Interrupts(),
                     )
         size = (directory / LOG_NAME).stat().st_size
         reports = members * generations

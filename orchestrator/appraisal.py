@@ -60,6 +60,11 @@ class Appraisal:
         self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
 
     @property
+    def price(self) -> float:
+        """Mu in force, nats per token for one GFLOP per training token."""
+        return self._price
+
+    @property
     def price_of_play(self) -> float | None:
         """The price at which the next tasks' games are played; none: no game is played."""
         return None if self._terms is None else self._price

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.events import JSON
 
 HIDDEN = "***"
-_URI = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,40})(?P<slashes>:/{1,3})(?P<rest>[^\s<>]*)"
-)
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,40})(?P<slashes>:/{1,3})(?P<rest>[^\s<>]*)")
 """Of a longer scheme the last letters: a search for its end from each letter would be quadratic."""
 _PAIR = re.compile(r"(?P<before>[?&;#])(?P<key>[^\s=&;#?]+)=(?P<value>[^\s&;#'\"`,)}\]]+)")
 _SECRET = re.compile(

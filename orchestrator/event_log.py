@@ -9,42 +9,27 @@ object store, the file is a copy: every append is stored there first (`orchestra
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
-from pydantic_core import from_json
-
 from orchestrator.errors import UserError
-from orchestrator.events import decode, encode
+from orchestrator.events import encode
 from orchestrator.garbage import uncollected
+from orchestrator.logged_events import check_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from orchestrator.events import JSON, Event
+    from orchestrator.events import Event
 
 LOG_NAME = "events.jsonl"
-
-
-class DamagedLogError(UserError):
-    """A line before the end of a log is not what was written; `whole` is what stands before it."""
-
-    def __init__(
-        self, *, where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
-    ) -> None:
-        super().__init__(where=where, law=law, found=found, remedy=remedy)
-        self.whole = whole
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Keep the parts across processes: exceptions are rebuilt from positional arguments."""
-        return _rebuild, (self.where, self.law, self.found, self.remedy, self.whole)
 
 
 def to_line(event: Event, *, number: int, previous_sum: int) -> tuple[bytes, int]:
@@ -69,76 +54,26 @@ def read_log(path: Path) -> tuple[list[Event], int, int]:
         UserError: No such file.
         DamagedLogError: A line before the end is not what was written.
     """
+    with _opened(path) as file, uncollected():
+        logged = check_lines(path, file)
+        return list(logged), logged.checksum, logged.num_bytes
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            yield file
+        finally:
+            os.close(file)
+    except OSError as error:  # on reading too: of a directory
         raise UserError(
             where=str(path),
             law="a search keeps its events here",
             found=error.strerror or str(error),
             remedy="Give the directory of a search (the one that 'masga search' printed).",
         ) from error
-    with uncollected():
-        return _read(path, content)
-
-
-def _read(path: Path, content: bytes) -> tuple[list[Event], int, int]:
-    events: list[Event] = []
-    checksum = 0
-    offset = 0
-    while offset < len(content):
-        end = content.find(b"\n", offset)
-        if end < 0:
-            break  # torn off by a crash: its effect never began
-        line = content[offset:end]
-        split = line.rfind(b',"sum":"')
-        body = line[:split] + b"}"
-        expected = zlib.crc32(body, checksum)
-        if split < 0 or line[split:] != f',"sum":"{expected:08x}"}}'.encode():
-            raise _damaged(path, events, "a checksum that does not fit")
-        try:
-            record = _parsed(body)
-            if record["n"] != len(events):
-                raise _damaged(path, events, f"number {record['n']}")
-            events.append(decode(record["event"], record["data"], record["aside"]))
-        except (KeyError, ValueError, TypeError, RecursionError) as error:
-            if isinstance(error, UserError):
-                raise
-            raise _damaged(path, events, str(error)) from error
-        checksum, offset = expected, end + 1
-    return events, checksum, offset
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
-    """How far lines continue a checksum."""
-
-    lines: int
-    num_bytes: int
-    checksum: int
-
-
-def follow(content: bytes, checksum: int) -> Followed:
-    """Return how far lines continue the checksum before them; nothing is decoded."""
-    lines = offset = 0
-    while (end := content.find(b"\n", offset)) >= 0:
-        split = content.rfind(b',"sum":"', offset, end)
-        expected = zlib.crc32(content[offset:split] + b"}", checksum)
-        if split < 0 or content[split:end] != f',"sum":"{expected:08x}"}}'.encode():
-            break
-        lines, offset, checksum = lines + 1, end + 1, expected
-    return Followed(lines=lines, num_bytes=offset, checksum=checksum)
-
-
-def _parsed(body: bytes) -> JSON:
-    """Return the JSON of a line, three times as fast as `json` reads it.
-
-    Half a surrogate pair, as names of files that are no text have it, is for `json` alone.
-    """
-    try:
-        return from_json(body)
-    except ValueError:
-        return json.loads(body)
 
 
 def is_being_written(path: Path) -> bool:
@@ -156,26 +91,6 @@ def is_being_written(path: Path) -> bool:
     return False
 
 
-def _damaged(path: Path, whole: list[Event], found: str) -> DamagedLogError:
-    number = len(whole)
-    return DamagedLogError(
-        where=f"{path}, line {number + 1}",
-        law="every line continues the checksum of the line before it",
-        found=found,
-        remedy=(
-            "The log was altered or damaged. Restore it from a copy, or cut it before this line: "
-            f"'head -n {number}' keeps what is whole, and 'masga resume' goes on from there."
-        ),
-        whole=tuple(whole),
-    )
-
-
-def _rebuild(
-    where: str, law: str, found: str, remedy: str, whole: tuple[Event, ...]
-) -> DamagedLogError:
-    return DamagedLogError(where=where, law=law, found=found, remedy=remedy, whole=whole)
-
-
 class Mirror(Protocol):
     """Where lines are stored before they count as written."""
 
@@ -186,7 +101,8 @@ class Mirror(Protocol):
 class EventLog:
     """The one writer of a search's log; holds a lock on the file until it is closed.
 
-    Opening drops a torn last line. `events` are those found on opening.
+    Opening drops a torn last line. `events` are those found on opening; each is decoded when it is
+    asked for, until the log is closed.
 
     Args:
         path: The file.
@@ -210,7 +126,8 @@ class EventLog:
                     found="another one that is writing it now",
                     remedy="Wait for it or stop it (Ctrl-C), then resume.",
                 ) from error
-            self.events, self._checksum, self._length = read_log(path)
+            self.events = check_lines(path, self._file)
+            self._checksum, self._length = self.events.checksum, self.events.num_bytes
             os.ftruncate(self._file, self._length)
         except BaseException:
             os.close(self._file)
@@ -243,6 +160,12 @@ class EventLog:
                 raise disk_full(self._path) from error
             raise
         self._count, self._checksum, self._length = count, checksum, self._length + len(content)
+
+    def checksum_before(self, number: int) -> int | None:
+        """Return the checksum of all lines before one; none: it was written since opening."""
+        if number == self._count:
+            return self._checksum
+        return self.events.checksum_before(number) if number <= len(self.events) else None
 
     def close(self) -> None:
         """Release the file and its lock."""

@@ -161,11 +161,14 @@ class Assessed:
     seconds: float = aside()
 
 
+StopReason = Literal["budget", "target_loss", "stagnation", "all_failed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFinished:
     """The end, and why."""
 
-    reason: Literal["budget", "target_loss", "stagnation", "all_failed"]
+    reason: StopReason
     winner: int | None
     """None: every member of the last generation failed."""
     generation: int | None

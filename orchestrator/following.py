@@ -125,8 +125,8 @@ def _open_tasks(
         if record.running is not None:
             key = StateKey(record.member, record.order.generation)
             known = made.get(key)
-            if known is None:  # of the first orders, whose makers are known
-                task = state.maker(key)
+            if known is None:  # ordered before: its task is remembered
+                task = state.open_task(key)
                 assert task is not None
             else:
                 order, life, price = known

@@ -7,19 +7,23 @@ logged, the log wins, and once the log is used up new events are appended to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.advances import settled
 from orchestrator.errors import UserError
 from orchestrator.events import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from orchestrator.event_log import EventLog
     from orchestrator.events import Event
 
-Listener = "Callable[[Event, int, bool], None]"
+    class OnPast(Protocol):
+        """See `Journal`."""
+
+        def __call__(self, events: Iterable[Event], *, number: int) -> None:
+            """Tell events, the first of which has this number."""
 
 
 class Journal:
@@ -28,16 +32,31 @@ class Journal:
     Args:
         log: The open log; its `events` are replayed first.
         listener: Called with (event, number, replayed) once an event is certain.
+        on_past: Given events at once, and the number of the first, where their effect is known
+            without meeting them again; none: the listener is told them one by one.
     """
 
-    def __init__(self, log: EventLog, listener: Callable[[Event, int, bool], None]) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        listener: Callable[[Event, int, bool], None],
+        *,
+        on_past: OnPast | None = None,
+    ) -> None:
         self._log = log
         self._listener = listener
-        self._logged = tuple(log.events)
+        self._on_past = on_past
+        self._ahead: tuple[Event, ...] = ()
+        self._ahead_from: int | None = None
         self.number = 0
         """Events so far that are in force."""
         self.departures = 0
         """Events that the code decided otherwise than the log (another version of a library)."""
+
+    @property
+    def logged(self) -> int:
+        """How many events the log had when it was opened."""
+        return len(self._log.events)
 
     def record(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Return the events that are in force: the logged ones first, the given ones beyond them.
@@ -45,7 +64,7 @@ class Journal:
         Raises:
             UserError: The log tells of another course of events than its own reports lead to.
         """
-        logged = self._logged[self.number : self.number + len(events)]
+        logged = self._logged(len(events))
         replayed = [
             self._confirm(*pair, number=self.number + n)
             for n, pair in enumerate(zip(events, logged, strict=False))
@@ -57,11 +76,37 @@ class Journal:
             self._tell(event, replayed=True)
         for event in fresh:
             self._tell(event, replayed=False)
+        if self.number >= self.logged:
+            self._ahead = ()
         return (*replayed, *fresh)
 
     def _tell(self, event: Event, *, replayed: bool) -> None:
         self._listener(event, self.number, replayed)
         self.number += 1
+
+    def _logged(self, count: int) -> Sequence[Event]:
+        """Return the next events of the log, as many as there are."""
+        if self._ahead_from is None:
+            return self._log.events[self.number : self.number + count]
+        at = self.number - self._ahead_from
+        return self._ahead[at : at + count]
+
+    def ahead(self) -> tuple[Event, ...]:
+        """Return what the log has beyond the events in force."""
+        if self._ahead_from is None:
+            self._ahead, self._ahead_from = self._log.events[self.number :], self.number
+        return self._ahead[self.number - self._ahead_from :]
+
+    def pass_over(self, number: int) -> None:
+        """Put the first events in force, whose effect is known."""
+        assert self.number <= number <= self.logged
+        if self._on_past is None:
+            for event in self._log.events[self.number : number]:
+                self._tell(event, replayed=True)
+        else:
+            past = self._log.events.read_apart(self.number, number)
+            self._on_past(past, number=self.number)
+            self.number = number
 
     def settled(self, *, newest: int) -> tuple[Event, ...]:
         """Put in force what the log has settled; see `orchestrator.advances`.
@@ -69,7 +114,7 @@ class Journal:
         Args:
             newest: Of the log's last events, so many at least are left to be met again.
         """
-        left = self._logged[self.number :]
+        left = self.ahead()
         found = left[: settled(left, newest=newest)]
         for event in found:
             self._tell(event, replayed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from orchestrator.errors import UserError
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import (
+    KINDS,
     Assessed,
     CertificationStarted,
     Reported,
@@ -16,6 +18,7 @@ from orchestrator.events import (
     SearchStarted,
 )
 from orchestrator.garbage import uncollected
+from orchestrator.logged_events import last_line
 from orchestrator.mistakes import gathered
 from orchestrator.run_config import RunConfig
 from orchestrator.run_directory import RESOLVED, read_resolved
@@ -32,12 +35,24 @@ if TYPE_CHECKING:
 
     from orchestrator.conductor import Conductor
     from orchestrator.events import JSON, Event
+    from orchestrator.journal import Journal
     from orchestrator.tasks import Task
 
 
 def has_finished(events: Sequence[Event]) -> bool:
     """Return whether a log has come to its end."""
     return bool(events) and isinstance(events[-1], SearchFinished)
+
+
+def seems_finished(log: Path) -> bool:
+    """Return whether the last line of a log says that its search has finished.
+
+    Whoever opens the log checks it; a million lines take seconds.
+    """
+    try:
+        return KINDS.get(json.loads(last_line(log)[0])["event"]) is SearchFinished
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def run_to_show(directory: Path) -> RunConfig:
@@ -146,14 +161,16 @@ def require_same_text(logged: Event, corpus: dict[str, JSON], path: Path) -> Non
         )
 
 
-def open_tasks(conductor: Conductor, events: Sequence[Event]) -> tuple[Task, ...]:
+def open_tasks(conductor: Conductor, journal: Journal) -> tuple[Task, ...]:
     """Begin again, meet the reports of the log again, and return the tasks that are open.
 
-    Reports that the conductor has followed by itself answer no open task, and change nothing.
+    Args:
+        conductor: May follow the log by itself for a while; only what is ahead then is met.
+        journal: Its own, over the log.
     """
     with uncollected():
         tasks = {task.name: task for task in conductor.begin()}
-        for event in events:
+        for event in journal.ahead():
             if isinstance(event, Reported | Assessed):
                 tasks.pop(answered(event), None)
                 tasks |= {task.name: task for task in conductor.receive(event)}

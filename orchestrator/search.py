@@ -12,23 +12,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import UserError
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Scored
 from orchestrator.following import follow_log
 from orchestrator.generation import breed, observations
 from orchestrator.schedule import follow
 from orchestrator.search_state import SearchState
+from orchestrator.snapshots.kept import Snapshot
 from orchestrator.verdict import Verdict
 from search_spaces.genome import genome_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.events import Event, Reported
+    from orchestrator.events import Event, Reported, StopReason
     from orchestrator.generation import Child
     from orchestrator.journal import Journal
     from orchestrator.population import MemberRecord
     from orchestrator.rules import Rules
-    from orchestrator.search_state import StopReason
+    from orchestrator.snapshots.kept import Snapshots
     from orchestrator.tasks import StateKey, Task
 
 DECIDED_AGAIN = 10_000
@@ -43,14 +45,21 @@ class Search:
         rules: What decides it.
         journal: Where events go before they take effect.
         decided_again: See `DECIDED_AGAIN`.
+        snapshots: Where its state is kept now and then, to go on from; none: it is not.
     """
 
     def __init__(
-        self, rules: Rules, journal: Journal, *, decided_again: int = DECIDED_AGAIN
+        self,
+        rules: Rules,
+        journal: Journal,
+        *,
+        decided_again: int = DECIDED_AGAIN,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._rules = rules
         self._journal = journal
         self._decided_again = decided_again
+        self._snapshots = snapshots if rules.can_be_followed else None
         self._state = SearchState(rules)
         self._inbox: dict[int, Reported] = {}
         self._verdict: Verdict | None = None
@@ -89,8 +98,38 @@ class Search:
         tasks = self._enact(self._journal.record(orders))
         if not self._rules.can_be_followed:
             return tasks
+        went_on = self._go_on_from_snapshot()
         settled = self._journal.settled(newest=self._decided_again)
-        return follow_log(settled, self._state, self._rules, self._journal) if settled else tasks
+        if not (went_on or settled):
+            return tasks
+        return follow_log(settled, self._state, self._rules, self._journal)
+
+    def _go_on_from_snapshot(self) -> bool:
+        """Take the state from the newest snapshot that leaves enough events to decide again."""
+        if self._snapshots is None:
+            return False
+        found = self._snapshots.newest(most=self._journal.logged - self._decided_again)
+        if found is None or found.events < self._journal.number:
+            return False
+        try:
+            self._state = SearchState.restored(self._rules, found.kept)
+        except ValueError as error:  # of another version of somebody's proposer, or forged
+            raise UserError(
+                where=f"the snapshot of the first {found.events} events",
+                law="it is the state of such a search",
+                found=str(error),
+                remedy="Delete the snapshots beside the log: it has all that is in them.",
+            ) from error
+        self._journal.pass_over(found.events)
+        return True
+
+    def _keep_snapshot(self) -> None:
+        """Keep the state if that is due: everybody has his orders, and nobody waits for it."""
+        journal, snapshots = self._journal, self._snapshots
+        if snapshots is None or journal.number < journal.logged:
+            return
+        if snapshots.is_due(journal.number):
+            snapshots.keep(Snapshot(events=journal.number, kept=self._state.kept()))
 
     def receive(self, report: Reported | Assessed) -> tuple[Task, ...]:
         """Take one answer of a worker and return the tasks that follow from it.
@@ -101,6 +140,7 @@ class Search:
             return self._verdict.receive(report)
         if isinstance(report, Assessed) or not self._state.awaits(report):
             return ()
+        self._keep_snapshot()
         if self._rules.mode == "asynchronous":
             return self._advance((report,))
         self._inbox[report.member] = report

@@ -6,12 +6,13 @@ Events take their effect here, those that were just decided and those of a log t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from orchestrator.appraisal import Appraisal
 from orchestrator.census import Census
 from orchestrator.events import GenerationClosed
 from orchestrator.population import Life, MemberRecord, changed, inherited
+from orchestrator.snapshots.kept import Kept
 from orchestrator.tasks import StateKey, Train, task_seed
 from search_spaces.genome import genome_from_json
 
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.appraisal import Score
-    from orchestrator.events import Ordered, Reported
+    from orchestrator.events import Ordered, Reported, StopReason
     from orchestrator.population import Outcome
     from orchestrator.pricing import Priced
     from orchestrator.rules import Rules
-
-StopReason = Literal["budget", "target_loss", "stagnation", "all_failed"]
 
 MAKERS = 3
 """Tasks a member that may be remembered before those that nobody needs are looked for: two of each
@@ -49,6 +48,45 @@ class SearchState:
         self._best_life: Life | None = None
         self._best_generation = 0
         self._tokens, self._flops = 0, 0.0
+
+    @classmethod
+    def restored(cls, rules: Rules, kept: Kept) -> SearchState:
+        """Return the state that was kept.
+
+        Raises:
+            ValueError: It is not one of such a search.
+        """
+        state = cls(rules)
+        for record in kept.records:
+            state.census.enter(record)
+        state.appraisal.price_is(kept.price)
+        state.stopping = kept.stopping
+        state._makers = {task.key: task for task in kept.makers}
+        state._closed = kept.closed
+        state._best_life, state._best_generation = kept.best_life, kept.best_generation
+        state._tokens, state._flops = kept.tokens, kept.flops
+        if missing := state.wanted_makers() - state._makers.keys():
+            raise ValueError(f"states have makers, but these are missing: {missing}.")
+        if rules.proposers is not None:
+            rules.proposers.remember(kept.proposers)
+        return state
+
+    def kept(self) -> Kept:
+        """Return all of it that decides how the search goes on, where its rules can be followed."""
+        wanted = self.wanted_makers()
+        proposers = self._rules.proposers
+        return Kept(
+            records=self.census.records,
+            makers=tuple(task for key, task in self._makers.items() if key in wanted),
+            stopping=self.stopping,
+            closed=self._closed,
+            best_life=self._best_life,
+            best_generation=self._best_generation,
+            tokens=self._tokens,
+            flops=self._flops,
+            price=self.appraisal.price,
+            proposers={} if proposers is None else proposers.memory(),
+        )
 
     def needed_states(self) -> set[StateKey]:
         """Return the states that a living member or an open order may still ask for."""
@@ -175,6 +213,13 @@ class SearchState:
     def maker(self, key: StateKey) -> Train | None:
         """Return the task that made a state, while somebody may ask for it."""
         return self._makers.get(key)
+
+    def open_task(self, key: StateKey) -> Train | None:
+        """Return the task that makes a state, with the one that made its source."""
+        task = self._makers.get(key)
+        if task is None or task.source is None:
+            return task
+        return replace(task, before=self._makers.get(task.source))
 
     def remember(self, tasks: Iterable[Train]) -> None:
         """Remember which task makes which state, as long as somebody may ask for it."""

@@ -75,6 +75,16 @@ def genome_from_json(value: object) -> Genome:
     )
 
 
+def protocol_to_json(protocol: Protocol) -> Json:
+    """Return the part of `genome_to_json` that says how a member is trained."""
+    return _half_to_json(protocol)
+
+
+def protocol_from_json(value: object) -> Protocol:
+    """Read what `protocol_to_json` wrote; raises ValueError like `genome_from_json`."""
+    return _half_from_json(Protocol, value, "protocol")
+
+
 def _types(half_class: type[Any]) -> dict[str, Any]:
     """Return the plain type of every field, without its domain."""
     hints = get_type_hints(half_class, include_extras=True)

@@ -75,7 +75,7 @@ def run_certification(
                 host(
                     course,
                     hosting,
-                    events=log.events,
+                    journal=journal,
                     audience=audience,
                     interrupts=interrupts,
                 )

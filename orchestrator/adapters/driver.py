@@ -21,8 +21,9 @@ from orchestrator.run_corpus import corpus_json, corpus_of_search
 from orchestrator.run_directory import check_holds_search, check_writable
 from orchestrator.search import Search
 from orchestrator.setting import prepare
+from orchestrator.snapshots.folder import SnapshotFolder
 from orchestrator.storage.logs import open_log
-from orchestrator.storage.working_copy import shown
+from orchestrator.storage.working_copy import shown, snapshots_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +139,7 @@ def _go_on(
     )
     if log.events:
         require_same_text(log.events[0], started.corpus, directory / LOG_NAME)
-    journal = Journal(log, audience.on_event)
+    journal = Journal(log, audience.on_event, on_past=audience.on_past)
     resources = config.resources
     with ray_cluster(
         address=resources.address, num_cpus=None, object_store_bytes=resources.object_store
@@ -155,8 +156,9 @@ def _go_on(
             lifeline=lifeline,
         )
         journal.record([started])
-        search = Search(setting.rules, journal)
-        host(search, hosting, events=log.events, audience=audience, interrupts=interrupts)
+        snapshots = SnapshotFolder(snapshots_in(directory), log)
+        search = Search(setting.rules, journal, snapshots=snapshots)
+        host(search, hosting, journal=journal, audience=audience, interrupts=interrupts)
     if journal.departures:
         _LOG.warning(
             "%d decisions came out otherwise than in the log (another version of a "

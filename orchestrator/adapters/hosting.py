@@ -15,14 +15,14 @@ from orchestrator.storage.working_copy import checkpoints_in, corpora_of
 from trainers.data import store_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from orchestrator.adapters.course import Course
     from orchestrator.adapters.lifeline import Lifeline
     from orchestrator.conductor import Conductor
-    from orchestrator.events import Event
     from orchestrator.interrupts import Interrupts
+    from orchestrator.journal import Journal
     from orchestrator.observers import Audience
     from orchestrator.run_config import ResourcesConfig
     from orchestrator.setting import Setting
@@ -92,7 +92,7 @@ def host(
     conductor: Conductor,
     hosting: Hosting,
     *,
-    events: Sequence[Event],
+    journal: Journal,
     audience: Audience,
     interrupts: Interrupts,
 ) -> None:
@@ -101,7 +101,7 @@ def host(
     Args:
         conductor: What decides.
         hosting: Where it runs.
-        events: Of its log so far, to go on from.
+        journal: Its own, over its log so far, to go on from.
         audience: Told of the members' progress.
         interrupts: Heeded wherever Tune hands over to us.
 
@@ -126,7 +126,7 @@ def host(
         keep_generations=hosting.keep_generations,
     )
     with _watched(course, hosting):
-        course.post(open_tasks(conductor, events))
+        course.post(open_tasks(conductor, journal))
         if not conductor.finished:
             attendance = Attendance(
                 mailbox=mailbox, course=course, audience=audience, resources=hosting.resources

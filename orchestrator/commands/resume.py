@@ -24,15 +24,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Resume."""
     # pydantic and rich: not for --help
     from orchestrator.commands.watching import watch  # noqa: PLC0415
-    from orchestrator.event_log import LOG_NAME, read_log  # noqa: PLC0415
-    from orchestrator.resuming import files_of, has_finished, run_to_show  # noqa: PLC0415
+    from orchestrator.event_log import LOG_NAME  # noqa: PLC0415
+    from orchestrator.resuming import files_of, run_to_show, seems_finished  # noqa: PLC0415
     from orchestrator.run_directory import check_holds_search  # noqa: PLC0415
     from orchestrator.storage.working_copy import arrive  # noqa: PLC0415
     from orchestrator.trust import require_trusted, search_reaches  # noqa: PLC0415
 
     directory = arrive(arguments.directory)
     check_holds_search(directory)
-    if has_finished(read_log(directory / LOG_NAME)[0]):
+    if seems_finished(directory / LOG_NAME):
         print("masga: this search has finished; nothing is left to do")
     config = run_to_show(directory)
     require_trusted(

@@ -10,7 +10,8 @@ from orchestrator.comparing.logged_space import logged_genes
 from orchestrator.comparing.settings import read_settings
 from orchestrator.comparing.subject import Subject, check_comparable
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
+from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.logged_events import DamagedLogError
 from orchestrator.storage.place import is_remote
 from orchestrator.storage.working_copy import has_writer, searches_in, shown
 from orchestrator.story.telling import told

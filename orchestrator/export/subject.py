@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
+from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.logged_events import DamagedLogError
 from orchestrator.resuming import files_of, logged_run
 from orchestrator.storage.working_copy import checkpoints_in, shown
 from orchestrator.story.telling import leaderboard, told

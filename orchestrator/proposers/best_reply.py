@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.proposers.memoryless import Memoryless
 from orchestrator.proposers.pruning import prunings
 from search_spaces.domains import PerLayer
 from search_spaces.errors import InfeasibleGenome
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from orchestrator.component_game import ComponentGame
-    from orchestrator.proposers.proposal import Observation, ProposalRequest
+    from orchestrator.proposers.proposal import ProposalRequest
     from search_spaces.domains import ScalarDomain
     from search_spaces.genome import Genome
     from search_spaces.gpt.architecture import Architecture
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 
 
-class BestReplyProposer:
+class BestReplyProposer(Memoryless):
     """Prunes what the donor's best reply did without, and widens what pays best."""
 
     def __init__(self, space: Space, *, grow: float = 0.25) -> None:
@@ -43,12 +44,6 @@ class BestReplyProposer:
             raise ValueError(f"`0 <= grow <= 1` must hold, but got grow={grow}.")
         self._space = space
         self._grow = grow
-
-    def observe(self, observations: tuple[Observation, ...]) -> None:
-        """Learn nothing: the game is measured anew in every interval."""
-
-    def recall(self, member: int, genome: Genome) -> None:
-        """Recall nothing: a proposal depends on its request alone."""
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return the donor after its best reply; see `Proposer.propose`."""

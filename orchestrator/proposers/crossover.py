@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.proposers.memoryless import Memoryless
+
 if TYPE_CHECKING:
     import numpy as np
 
-    from orchestrator.proposers.proposal import Observation, ProposalRequest
+    from orchestrator.proposers.proposal import ProposalRequest
     from search_spaces.genome import Genome
     from search_spaces.space import Space
 
 
-class Crossover:
+class Crossover(Memoryless):
     """Donor x replaced, then sometimes a mutation."""
 
     def __init__(self, space: Space, *, mutate: float = 0.5) -> None:
@@ -30,12 +32,6 @@ class Crossover:
             raise ValueError(f"`0 <= mutate <= 1` must hold, but got mutate={mutate}.")
         self._space = space
         self._mutate = mutate
-
-    def observe(self, observations: tuple[Observation, ...]) -> None:
-        """Learn nothing: crossover has no memory."""
-
-    def recall(self, member: int, genome: Genome) -> None:
-        """Recall nothing: a proposal depends on its request alone."""
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a mix of both genomes; see `Proposer.propose`."""

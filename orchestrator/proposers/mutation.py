@@ -11,9 +11,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from search_spaces.genome import genome_from_json, genome_to_json
+
 if TYPE_CHECKING:
     import numpy as np
 
+    from orchestrator.events import JSON
     from orchestrator.proposers.proposal import Observation, ProposalRequest
     from search_spaces.genome import Genome
     from search_spaces.space import Space
@@ -75,6 +78,22 @@ class Mutation:
     def recall(self, member: int, genome: Genome) -> None:
         """Wait for the observation of a genome proposed here."""
         self._pending[member] = genome
+
+    def memory(self) -> JSON:
+        """Return its scale, and whose first intervals it waits for."""
+        pending = [[member, genome_to_json(genome)] for member, genome in self._pending.items()]
+        return {"scale": self.scale, "pending": pending}
+
+    def remember(self, memory: JSON) -> None:
+        """Take back a state; see `RecallingProposer.remember`."""
+        try:
+            scale, pending = memory["scale"], memory["pending"]
+            known = {member: genome_from_json(genome) for member, genome in pending}
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"A state has scale and pending genomes, but got {error!r}.") from None
+        if not (type(scale) is float and 0 < scale <= 1 and all(type(m) is int for m in known)):
+            raise ValueError(f"`0 < scale <= 1` must hold of members, but got scale={scale!r}.")
+        self.scale, self._pending = scale, known
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a neighbour of the donor; see `Proposer.propose`."""

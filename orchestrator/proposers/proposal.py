@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from orchestrator.component_game import ComponentGame
+    from orchestrator.events import JSON
     from search_spaces.genome import Genome
 
 MARGIN = 2.0
@@ -86,11 +87,23 @@ class Proposer(Protocol):
 
 @runtime_checkable
 class RecallingProposer(Proposer, Protocol):
-    """A proposer whose state follows from what it observed and what it proposed.
+    """A proposer whose state follows from what it observed and proposed, and can be kept.
 
     A long log of a search with such proposers need not be decided again to go on from it.
     """
 
     def recall(self, member: int, genome: Genome) -> None:
         """Take note that it proposed this genome for this member, as after `propose`."""
+        ...
+
+    def memory(self) -> JSON:
+        """Return its state as JSON."""
+        ...
+
+    def remember(self, memory: JSON) -> None:
+        """Take back a state that `memory` gave, of the same proposer, in another process.
+
+        Raises:
+            ValueError: It is none.
+        """
         ...

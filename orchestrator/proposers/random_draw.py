@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.proposers.child import child_of
+from orchestrator.proposers.memoryless import Memoryless
 from search_spaces.coordinates import to_coordinates
 from search_spaces.errors import InfeasibleGenome
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from orchestrator.proposers.proposal import Observation, ProposalRequest
+    from orchestrator.proposers.proposal import ProposalRequest
     from search_spaces.genome import Genome
     from search_spaces.space import Space
 
@@ -19,18 +20,12 @@ DRAWS = 16
 """Draws before the last error is raised: beside genes that are held a draw may be infeasible."""
 
 
-class RandomDraw:
+class RandomDraw(Memoryless):
     """Ignores all that is known: the baseline of every proposer."""
 
     def __init__(self, space: Space) -> None:
         """Set up for the genomes of `space`."""
         self._space = space
-
-    def observe(self, observations: tuple[Observation, ...]) -> None:
-        """Learn nothing."""
-
-    def recall(self, member: int, genome: Genome) -> None:
-        """Recall nothing: a proposal depends on its request alone."""
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a fresh draw; see `Proposer.propose`.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.game.dynamics.exponential_weights import exponential_weights_step
+from orchestrator.proposers.memoryless import Memoryless
 from orchestrator.proposers.proposal import MARGIN
 from search_spaces.domains import PerLayer
 from search_spaces.errors import InfeasibleGenome
@@ -23,7 +24,7 @@ from search_spaces.gpt.role_cost import role_flops
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from orchestrator.proposers.proposal import KnownComponents, Observation, ProposalRequest
+    from orchestrator.proposers.proposal import KnownComponents, ProposalRequest
     from search_spaces.domains import ScalarDomain
     from search_spaces.genome import Genome
     from search_spaces.gpt.architecture import Architecture
@@ -33,7 +34,7 @@ MOST_CHANGE = 2.0
 """A role grows or shrinks by at most this factor: payoffs are measured at the shares of today."""
 
 
-class ReplicatorProposer:
+class ReplicatorProposer(Memoryless):
     """Moves the role shares of the donor by one step of the replicator dynamic."""
 
     def __init__(self, space: Space, *, rate: float = 0.25) -> None:
@@ -47,12 +48,6 @@ class ReplicatorProposer:
             raise ValueError(f"`0 < rate <= 10` must hold, but got rate={rate}.")
         self._space = space
         self._rate = rate
-
-    def observe(self, observations: tuple[Observation, ...]) -> None:
-        """Learn nothing: utilities come with the donor."""
-
-    def recall(self, member: int, genome: Genome) -> None:
-        """Recall nothing: a proposal depends on its request alone."""
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return the donor with its shares moved, or mutated where that rounds to the donor."""

@@ -11,6 +11,7 @@ from orchestrator.proposers.proposal import RecallingProposer
 if TYPE_CHECKING:
     import numpy as np
 
+    from orchestrator.events import JSON
     from orchestrator.proposers.proposal import Observation, ProposalRequest, Proposer
     from search_spaces.genome import Genome
 
@@ -80,6 +81,23 @@ class WeightedProposers:
         """Let a proposer recall what it proposed; none of this name: somebody else did."""
         if name in self._recalling:
             self._recalling[name].recall(member, genome)
+
+    def memory(self) -> dict[str, JSON]:
+        """Return the state of each, where `can_recall`."""
+        return {name: proposer.memory() for name, proposer in self._recalling.items()}
+
+    def remember(self, memory: dict[str, JSON]) -> None:
+        """Give each its state back.
+
+        Raises:
+            ValueError: They are not the states of these proposers.
+        """
+        if memory.keys() != self._recalling.keys():
+            raise ValueError(
+                f"States must be of {sorted(self._recalling)}, but got those of {sorted(memory)}."
+            )
+        for name, proposer in self._recalling.items():
+            proposer.remember(memory[name])
 
     def propose(self, request: ProposalRequest, rng: np.random.Generator) -> Genome:
         """Return a genome; see `Proposer.propose`."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.certification.directory import certificates
 from orchestrator.errors import UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
+from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.logged_events import DamagedLogError
 from orchestrator.report.search_report import search_report
 from orchestrator.report.subject import State, Subject
 from orchestrator.run_directory import check_holds_search, unwritable

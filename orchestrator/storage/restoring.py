@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import follow
+from orchestrator.logged_events import follow, last_line
 from orchestrator.storage.segments import Missing, pieces, segments_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 """Segments that are read at the same time."""
-_TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,22 +86,11 @@ def restore(events: Folder, log: Path) -> Restored:
 def _known(log: Path) -> _Known:
     """Read the last whole line of the local log: its number and checksum tell of all before it."""
     try:
-        size = log.stat().st_size
-        with log.open("rb") as file:
-            reach = _TAIL_BYTES
-            while True:
-                file.seek(max(0, size - reach))
-                end = file.read()
-                stop = end.rfind(b"\n")
-                start = end.rfind(b"\n", 0, max(stop, 0))
-                if start >= 0 or reach >= size:
-                    break
-                reach *= 8
-        line = end[start + 1 : stop + 1]
+        line, num_bytes = last_line(log)
         told = json.loads(line)
         return _Known(
             lines=told["n"] + 1,
-            num_bytes=max(0, size - reach) + stop + 1,
+            num_bytes=num_bytes,
             checksum=int(told["sum"], 16),
             tail=line,
         )

@@ -163,6 +163,11 @@ def checkpoints_in(directory: Path) -> Folder:
     return (origin_of(directory) or LocalFolder(directory)) / "checkpoints"
 
 
+def snapshots_in(directory: Path) -> Folder:
+    """Return where snapshots of a search's state are."""
+    return (origin_of(directory) or LocalFolder(directory)) / "snapshots"
+
+
 def corpora_of(directory: Path) -> Folder | None:
     """Return where prepared text lies beside a search in a store; none: it is not in one."""
     for above in (directory.absolute(), *directory.absolute().parents):

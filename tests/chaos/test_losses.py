@@ -39,8 +39,9 @@ def undisturbed(tmp_path_factory):
         worker=0,
     )
     with EventLog(directory / LOG_NAME) as log:
-        search = Search(setting.rules, Journal(log, lambda *event: None))
-        tasks = list(open_tasks(search, []))
+        journal = Journal(log, lambda *event: None)
+        search = Search(setting.rules, journal)
+        tasks = list(open_tasks(search, journal))
         while tasks:
             tasks += search.receive(host.run(tasks.pop(0)))
         host.close()

@@ -70,8 +70,8 @@ class Course:
     def open_tasks(self):
         """Return what a resumed search would hand out."""
         with EventLog(self.directory / LOG_NAME) as log:
-            search = self.search(Journal(log, lambda *event: None))
-            return open_tasks(search, log.events)
+            journal = Journal(log, lambda *event: None)
+            return open_tasks(self.search(journal), journal)
 
     def run(self, *, until=lambda task: False):
         """Go on to the end, or to the first task that is not to be done; return the log's truth."""
@@ -79,7 +79,7 @@ class Course:
         with EventLog(self.directory / LOG_NAME) as log:
             journal = Journal(log, lambda *event: None)
             search = self.search(journal)
-            tasks = list(open_tasks(search, log.events))
+            tasks = list(open_tasks(search, journal))
             try:
                 while tasks and not until(tasks[0]):
                     report = host.run(tasks.pop(0))

@@ -85,7 +85,7 @@ def search(config, directory, *, workers=1, until=lambda task: False):
     with EventLog(directory / LOG_NAME) as log:
         journal = Journal(log, lambda *event: None)
         course = Search(prepare(config).rules, journal)
-        tasks, done = list(open_tasks(course, log.events)), 0
+        tasks, done = list(open_tasks(course, journal)), 0
         while tasks and not until(tasks[0]):
             host = hosts[done % workers]
             tasks += course.receive(host.run(tasks.pop(0)))

@@ -25,11 +25,13 @@ from orchestrator.randomness import generator
 from orchestrator.rules import Rules
 from orchestrator.search import DECIDED_AGAIN, Search
 from orchestrator.selection import Truncation
+from orchestrator.snapshots.folder import SnapshotFolder
 from orchestrator.tasks import Train
 from search_spaces.gpt.cost import count_parameters, flops_per_token
 from search_spaces.gpt.priors import first_generation
 from search_spaces.gpt.space import GPT
 from search_spaces.limits import Limits
+from trainers.folder import LocalFolder
 
 
 def make_rules(*, members=6, generations=5, proposers=None, **changes):
@@ -175,18 +177,34 @@ class Simulation:
     """One process's part of a search: opens the log, replays it, goes on until told to stop."""
 
     def __init__(
-        self, path, rules, *, order=None, fails=lambda task: False, decided_again=DECIDED_AGAIN
+        self,
+        path,
+        rules,
+        *,
+        order=None,
+        fails=lambda task: False,
+        decided_again=DECIDED_AGAIN,
+        every=None,
     ):
         self.path, self.rules, self.fails = path, rules, fails
-        self.decided_again = decided_again
+        self.decided_again, self.every = decided_again, every
         self.order = np.random.default_rng(order) if order is not None else None
         self.told = []
+        self.passed_over = 0
 
     def run(self, *, stop_after=None):
         """Go on for `stop_after` reports, or to the end; return all events of the log."""
         with EventLog(self.path) as log:
-            journal = Journal(log, lambda event, number, replayed: self.told.append(event))
-            self.search = search = Search(self.rules, journal, decided_again=self.decided_again)
+            journal = Journal(
+                log, lambda event, number, replayed: self.told.append(event), on_past=self._past
+            )
+            snapshots = None
+            if self.every is not None:
+                folder = LocalFolder(self.path.parent / "snapshots")
+                snapshots = SnapshotFolder(folder, log, every=self.every)
+            self.search = search = Search(
+                self.rules, journal, decided_again=self.decided_again, snapshots=snapshots
+            )
             open_tasks = list(search.begin())
             self.followed = journal.number - self.rules.members
             for event in log.events:
@@ -203,6 +221,11 @@ class Simulation:
             self.departures = journal.departures
             self.open_tasks = open_tasks
         return read_log(self.path)[0]
+
+    def _past(self, events, *, number):
+        assert number == len(self.told)
+        self.told += events
+        self.passed_over += len(self.told) - number
 
     @staticmethod
     def _answers(event, task):

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import UserError
-from orchestrator.event_log import DamagedLogError, EventLog, is_being_written, read_log
+from orchestrator.event_log import EventLog, is_being_written, read_log
 from orchestrator.events import GenerationClosed, Ledger, Ordered, Reported, Scored
+from orchestrator.logged_events import DamagedLogError
 
 EVENTS = [
     Ordered(

@@ -9,59 +9,16 @@ from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.events import Assessed, GenerationClosed, Ordered, Reported, Scored
 from orchestrator.fitness import FitnessRule
 from orchestrator.game_terms import GameTerms
-from orchestrator.proposers import PROPOSERS, RecallingProposer, WeightedProposer, WeightedProposers
-
-NOTHING, EVERYTHING = 0, 1_000_000
-
-
-def proposing(space, *names):
-    return WeightedProposers(
-        tuple(
-            WeightedProposer(name=name, proposer=PROPOSERS[name](space), weight=1.0)
-            for name in names
-        )
-    )
-
-
-def some_fail(task):
-    return (task.member + 2 * task.generation) % 5 == 0
-
-
-SEARCHES = {
-    "synchronous": {},
-    "asynchronous": {"mode": "asynchronous"},
-    "failing": {"members": 3},
-    "failing one by one": {"members": 3, "mode": "asynchronous"},
-    "with a front's price": {"fitness": FitnessRule(price_of_front=True)},
-    "with the game": {"fitness": FitnessRule(price_of_front=True, game=GameTerms())},
-    "stagnating": {"stagnation_generations": 2, "generations": 12},
-    "spending": {"budget_flops": 1e11},
-}
-
-
-def made(rules, name):
-    """Make the rules anew: proposers remember."""
-    changes = dict(SEARCHES[name])
-    found = rules(**changes)
-    return replace(found, proposers=proposing(found.space, "mutation", "crossover", "random"))
-
-
-def state_of(search):
-    """Return everything that decides how a search goes on."""
-    state = search._state
-    appraisal, proposers = state.appraisal, search._rules.proposers._recalling
-    return (
-        state.census.records,
-        state.stopping,
-        {key: state.maker(key) for key in state.wanted_makers()},
-        state._closed,
-        state._best_life,
-        state._best_generation,
-        (state._tokens, state._flops),
-        (appraisal._price, appraisal._lineages._living, appraisal._lineages._finished),
-        (proposers["mutation"].scale, proposers["mutation"]._pending),
-        search.needed_states(),
-    )
+from orchestrator.proposers import PROPOSERS, RecallingProposer
+from tests.orchestrator.kinds_of_searches import (
+    EVERYTHING,
+    NOTHING,
+    SEARCHES,
+    made,
+    proposing,
+    some_fail,
+    state_of,
+)
 
 
 @pytest.mark.parametrize("name", SEARCHES)

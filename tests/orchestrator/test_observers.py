@@ -74,3 +74,71 @@ def test_observers_see_one_call_at_a_time():
     for thread in threads:
         thread.join()
     assert len(slow.seen) == 80
+
+
+def tell(audience, number):
+    audience.on_event(EVENT, number, False)
+
+
+def test_the_past_is_told_first_whatever_comes_meanwhile():
+    witness, began, go_on = Witness(), threading.Event(), threading.Event()
+    audience = Audience([witness])
+
+    def past():
+        yield EVENT
+        began.set()
+        go_on.wait(30)
+        yield from [EVENT] * 5000
+
+    audience.on_past(past(), number=7)
+    assert began.wait(30)
+    tell(audience, 5008)
+    audience.on_progress(())  # of a moment that has gone when it could be shown
+    threading.Thread(target=go_on.set).start()
+    tell(audience, 5009)
+    audience.close()
+    assert witness.seen == [
+        *((number, True) for number in range(7, 5008)),
+        (5008, False),
+        (5009, False),
+        "closed",
+    ]
+
+
+def test_once_the_past_is_told_all_is_told_at_once():
+    witness = Witness()
+    audience = Audience([witness])
+    audience.on_past(iter([EVENT]), number=0)
+    audience._teller.join()
+    tell(audience, 1)
+    audience.on_progress(())
+    assert witness.seen == [(0, True), (1, False), ()]
+
+
+def test_a_past_that_cannot_be_read_ends_the_show_and_nothing_else(caplog):
+    witness = Witness()
+    audience = Audience([witness])
+
+    def past():
+        yield EVENT
+        raise OSError("the log has gone")
+
+    with caplog.at_level(logging.WARNING, logger="masga"):
+        audience.on_past(past(), number=0)
+        audience._teller.join()
+    tell(audience, 1)
+    audience.close()
+    assert witness.seen == [(0, True), "closed"]
+    (told,) = caplog.messages
+    assert "the log has gone" in told
+    assert "the search goes on" in told
+
+
+def test_an_observer_that_fails_in_the_past_is_dropped_as_ever(caplog):
+    good, bad = Witness(), Failing()
+    audience = Audience([bad, good])
+    with caplog.at_level(logging.WARNING, logger="masga"):
+        audience.on_past(iter([EVENT, EVENT]), number=0)
+        audience.close()
+    assert good.seen == [(0, True), (1, True), "closed"]
+    assert len(caplog.messages) == 1

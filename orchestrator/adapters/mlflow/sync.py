@@ -11,7 +11,8 @@ from orchestrator.adapters.mlflow.client import told_to_users
 from orchestrator.adapters.mlflow.ending import write_ending
 from orchestrator.adapters.mlflow.recorder import Recorder
 from orchestrator.errors import Clause, UserError
-from orchestrator.event_log import LOG_NAME, DamagedLogError, read_log
+from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.logged_events import DamagedLogError
 from orchestrator.record.identity import search_id
 from orchestrator.record.search import search_record
 from orchestrator.storage.working_copy import has_writer

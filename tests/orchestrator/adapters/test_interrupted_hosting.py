@@ -89,10 +89,9 @@ def run_to_its_end(directory, rules, box, loop, monkeypatch):
         lifeline=unwatched,
     )  # fmt: skip
     with EventLog(directory / LOG_NAME) as log, remembered_interrupts() as interrupts:
-        search = Search(rules, Journal(log, lambda *_: None))
-        hosting_module.host(
-            search, hosting, events=log.events, audience=None, interrupts=interrupts
-        )
+        journal = Journal(log, lambda *_: None)
+        search = Search(rules, journal)
+        hosting_module.host(search, hosting, journal=journal, audience=None, interrupts=interrupts)
 
 
 @pytest.mark.parametrize(

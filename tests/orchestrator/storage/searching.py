@@ -54,7 +54,7 @@ def search(argument):
         )
         journal.record([started])
         conductor = Search(setting.rules, journal)
-        tasks = list(open_tasks(conductor, log.events))
+        tasks = list(open_tasks(conductor, journal))
         while tasks:
             report = host.run(tasks.pop(0))
             host.flush()  # reported only when its state rests

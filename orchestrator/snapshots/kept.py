@@ -1,0 +1,55 @@
+"""What a snapshot keeps of a search, and where snapshots are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from orchestrator.events import JSON, StopReason
+    from orchestrator.population import Life, MemberRecord
+    from orchestrator.tasks import Train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Everything that decides how a search goes on."""
+
+    records: tuple[MemberRecord, ...]
+    """The population, by member."""
+    makers: tuple[Train, ...]
+    """The tasks of all states that may be asked for; those before them are left out."""
+    stopping: StopReason | None
+    closed: int
+    """The newest closed generation; -1: none."""
+    best_life: Life | None
+    """The fittest of all closed generations' best."""
+    best_generation: int
+    tokens: int
+    flops: float
+    price: float
+    """mu in force, nats per token for one GFLOP per training token."""
+    proposers: dict[str, JSON]
+    """Their memories, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the first events of a log come to."""
+
+    events: int
+    """How many."""
+    kept: Kept
+
+
+class Snapshots(Protocol):
+    """Keeps snapshots, and finds them again. None of it can end a search."""
+
+    def newest(self, *, most: int) -> Snapshot | None:
+        """Return the newest snapshot of at most so many events of this log; none: there is none."""
+
+    def is_due(self, events: int) -> bool:
+        """Return whether the state after so many events is worth keeping."""
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep the state after all events of the log."""
