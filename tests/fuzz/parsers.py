@@ -13,6 +13,7 @@ from tests.fuzz.event_logs import event_log, read_event_log
 from tests.fuzz.foreign_checkpoints import llama, read_foreign
 from tests.fuzz.parser import Parser
 from tests.fuzz.run_files import read_run_file, run_file
+from tests.fuzz.snapshots import read_snapshot, snapshot
 from tests.fuzz.sources import json_lines, parquet, reader_of, text
 from tests.fuzz.tables import read_runs, table_of_runs
 from trainers.checkpoint import CheckpointDamaged
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PARSERS = {
     "run_file": Parser(run_file, read_run_file, (UserError, SpaceError)),
     "event_log": Parser(event_log, read_event_log, (UserError,)),
+    "snapshot": Parser(snapshot, read_snapshot, (ValueError,)),
     "checkpoint": Parser(checkpoint, read_state, (CheckpointDamaged,)),
     "safetensors": Parser(tensors, read_tensors, (ValueError,)),
     "llama": Parser(llama, read_foreign, (ForeignCheckpointError,)),
