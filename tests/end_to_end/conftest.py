@@ -99,10 +99,14 @@ def write_run(text, directory, **changes):
     return path
 
 
-def call_masga(directory, environment, *arguments, timeout=600):
+MASGA = ("-m", "orchestrator.cli")
+"""What Python is told to run."""
+
+
+def call_masga(directory, environment, *arguments, timeout=600, command=MASGA):
     """Run `masga` to its end in a process of its own; return the completed process."""
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+        [sys.executable, *command, *map(str, arguments)],
         cwd=directory,
         env=environment,
         capture_output=True,
@@ -123,8 +127,8 @@ def run_file(text, tmp_path):
 def masga(environment, tmp_path):
     """Run `masga` to its end in the test's own directory."""
 
-    def call(*arguments, environment=environment, timeout=600):
-        return call_masga(tmp_path, environment, *arguments, timeout=timeout)
+    def call(*arguments, environment=environment, **options):
+        return call_masga(tmp_path, environment, *arguments, **options)
 
     return call
 
@@ -162,9 +166,9 @@ def start(environment, tmp_path):
     started = []
     usual = environment
 
-    def run(*arguments, environment=usual):
+    def run(*arguments, environment=usual, command=MASGA):
         process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+            [sys.executable, *command, *map(str, arguments)],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,

@@ -6,8 +6,13 @@ import time
 import psutil
 import pytest
 
-from orchestrator.event_log import LOG_NAME, read_log
+from orchestrator.event_log import LOG_NAME, EventLog, read_log
 from orchestrator.events import GenerationClosed, Ordered, Reported, SearchFinished, encode
+from orchestrator.journal import Journal
+from orchestrator.resuming import open_tasks
+from orchestrator.run_loading import load_run
+from orchestrator.search import Search
+from orchestrator.setting import prepare
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
@@ -136,11 +141,56 @@ def test_ctrl_c_that_a_library_swallows_ends_the_search_all_the_same(run_file, s
     assert not isinstance(read_log(directory / LOG_NAME)[0][-1], SearchFinished)
 
 
-def test_an_asynchronous_search_finishes(run_file, masga, tmp_path):
-    path = run_file(population={"mode": "asynchronous"}, resources={"workers": 2})
-    result = masga("search", path, "--output", "async")
-    assert result.returncode == 0, result.stdout + result.stderr
-    events = read_log(tmp_path / "async" / "tiny" / LOG_NAME)[0]
+WITH_SNAPSHOTS = """
+import sys
+from functools import partial
+
+from orchestrator.adapters import driver
+from orchestrator.cli import main
+from orchestrator.journal import Journal
+
+
+class Telling(Journal):
+    def pass_over(self, number):
+        super().pass_over(number)
+        print(f"passed over {number}")
+
+
+driver.Journal = Telling
+driver.Search = partial(driver.Search, decided_again=0)
+driver.SnapshotFolder = partial(driver.SnapshotFolder, every=1)
+sys.exit(main(sys.argv[1:]))
+"""
+"""`masga` that keeps its state all the time and decides nothing again, as in a very long search."""
+
+
+def test_an_asynchronous_search_goes_on_from_a_snapshot(run_file, masga, start, tmp_path):
+    command = ("-c", WITH_SNAPSHOTS)
+    path = run_file(
+        population={"mode": "asynchronous"},
+        resources={"workers": 2},
+        proposers=[{"proposer": "mutation"}],  # Optuna's memory is not in the log
+    )
+    process = start("search", path, "--output", "async", command=command)
+    directory = tmp_path / "async" / "tiny"
+    wait_for_generation(process, directory, 0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    logged = (directory / LOG_NAME).read_bytes().count(b"\n")
+    kept = max(int(path.stem) for path in (directory / "snapshots").iterdir())
+    resumed = masga("resume", directory, command=command)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert f"passed over {kept}\n" in resumed.stdout
+    assert f"resumed after {logged} events" in resumed.stdout
+    events = read_log(directory / LOG_NAME)[0]
     assert isinstance(events[-1], SearchFinished)
     reports = {(e.member, e.generation) for e in events if isinstance(e, Reported)}
     assert {(m, g) for m in range(4) for g in range(4)} <= reports
+    with EventLog(directory / LOG_NAME) as log:
+        journal = Journal(log, lambda *event: None)
+        journal.record([events[0]])
+        search = Search(prepare(load_run(directory / "run.yaml").config).rules, journal)
+        assert open_tasks(search, journal) == ()
+        assert search.finished
+        assert journal.departures == 0
