@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.common_tokens import abreast
 from orchestrator.component_game import ComponentGame
 from orchestrator.fitness import Fitness
 from orchestrator.game_terms import GameEvidence, nash_advantages
@@ -42,6 +43,10 @@ class Score:
     """mu at which it was scored, nats per token for one GFLOP per training token."""
     gflops: float
     """GFLOPs of a training token that the fitness was charged for."""
+    architecture_gflops: float
+    """GFLOPs of a training token of the architecture: what was charged, and what the game saved."""
+    domain_losses: tuple[float, ...] | None = None
+    """What members that report later are compared with; see `CurvePoint.domain_losses`."""
 
 
 class Appraisal:
@@ -128,9 +133,9 @@ class Appraisal:
 
     def _score(self, told: Standing | None, fitness: Fitness | Unfit | None) -> Score:
         if told is None or not isinstance(fitness, Fitness):
-            return Score(fitness=None, price=self._price, gflops=0.0)
-        saved = self._saved(None if told.evidence is None else told.evidence.game)
-        return Score(fitness=fitness, price=self._price, gflops=told.flops_per_token / 1e9 - saved)
+            return self._failed()
+        game = None if told.evidence is None else told.evidence.game
+        return self._scored(fitness, told.flops_per_token / 1e9, game)
 
     def recall(self, report: Reported, told: Scored, census: Census) -> Score:
         """Return what a report came to, as a log tells of it.
@@ -141,14 +146,23 @@ class Appraisal:
             census: The whole population, before the answer is entered.
         """
         if told.fitness is None:
-            return Score(fitness=None, price=self._price, gflops=0.0)
+            return self._failed()
         life = census[report.member].running
         assert life is not None
         game = None if report.game is None else ComponentGame.from_json(report.game)
+        gflops = training_flops(life.genome.architecture) / 1e9
+        return self._scored(Fitness.from_json(told.parts), gflops, game)
+
+    def _failed(self) -> Score:
+        return Score(fitness=None, price=self._price, gflops=0.0, architecture_gflops=0.0)
+
+    def _scored(self, fitness: Fitness, gflops: float, game: ComponentGame | None) -> Score:
+        saved = self._saved(game)
         return Score(
-            fitness=Fitness.from_json(told.parts),
+            fitness=fitness,
             price=self._price,
-            gflops=training_flops(life.genome.architecture) / 1e9 - self._saved(game),
+            gflops=gflops - saved if saved else gflops,  # one number in memory where they are equal
+            architecture_gflops=gflops,
         )
 
     def _saved(self, game: ComponentGame | None) -> float:
@@ -160,21 +174,19 @@ class Appraisal:
     def close(self, generation: int, records: Sequence[MemberRecord]) -> Priced | None:
         """Learn from a generation that all have reported; return the price that its front shows.
 
-        The price is in force once the log tells of it (`price_is`).
+        The front is of the living at their common tokens: their losses at the horizon, and what
+        their architectures cost, as both were then. The price is in force once the log tells of it
+        (`price_is`).
         """
         if self._terms is not None and self._terms.guard_rail:
             draw = generator(self._rules.seed, "guard_rail", generation, WHOLE_POPULATION)
             self._guard_rail = fit_guard_rail(self._lineages.samples(), draw)
         if not self._rules.fitness.price_of_front:
             return None
-        living = [
-            (o.life.genome.architecture, o.fitness)
-            for o in (r.outcome for r in records)
-            if o is not None and o.fitness is not None
-        ]
+        points = [point for _, point in abreast(records).members]
         return front_price(
-            [training_flops(architecture) / 1e9 for architecture, _ in living],
-            [f.part("loss_present") + f.part("horizon_correction") for _, f in living],
+            [point.architecture_gflops for point in points],
+            [point.horizon_loss for point in points],
             before=self._price,
         )
 

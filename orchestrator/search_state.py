@@ -71,10 +71,7 @@ class SearchState:
 
     def enter(self, report: Reported, score: Score) -> None:
         """Enter a report and what it came to into the population."""
-        record = self.census[report.member]
-        self.census.enter(
-            record.answered(report, score.fitness, price=score.price, gflops=score.gflops)
-        )
+        self.census.enter(self.census[report.member].answered(report, score))
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
 
