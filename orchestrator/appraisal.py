@@ -60,6 +60,7 @@ class Appraisal:
         self._rules = rules
         self._terms = rules.fitness.game
         self._price = rules.fitness.nats_per_gflop_per_token
+        self._price_of_scores = self._price
         self._lineages = Lineages()
         self._standings: dict[int, tuple[Outcome, Standing]] = {}
         self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
@@ -68,6 +69,11 @@ class Appraisal:
     def price_of_play(self) -> float | None:
         """The price at which the next tasks' games are played; none: no game is played."""
         return None if self._terms is None else self._price
+
+    @property
+    def price_of_scores(self) -> float:
+        """The price at which the newest reports were scored, at which members are compared."""
+        return self._price_of_scores
 
     def price_is(self, price: float) -> None:
         """Take the price that the log tells of, which wins over any that is computed here."""
@@ -85,6 +91,7 @@ class Appraisal:
             census: The whole population, before the answers are entered.
         """
         horizon = self._rules.horizon_tokens
+        self._price_of_scores = self._price
         advantages = self._nash_advantages(census, reports)
         told: dict[int, Standing] = {}
         for report in reports:
@@ -145,6 +152,7 @@ class Appraisal:
             told: Its score.
             census: The whole population, before the answer is entered.
         """
+        self._price_of_scores = self._price
         if told.fitness is None:
             return self._failed()
         life = census[report.member].running

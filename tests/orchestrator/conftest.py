@@ -175,9 +175,16 @@ class Simulation:
     """One process's part of a search: opens the log, replays it, goes on until told to stop."""
 
     def __init__(
-        self, path, rules, *, order=None, fails=lambda task: False, decided_again=DECIDED_AGAIN
+        self,
+        path,
+        rules,
+        *,
+        order=None,
+        fails=lambda task: False,
+        answers=answer,
+        decided_again=DECIDED_AGAIN,
     ):
-        self.path, self.rules, self.fails = path, rules, fails
+        self.path, self.rules, self.fails, self.answers = path, rules, fails, answers
         self.decided_again = decided_again
         self.order = np.random.default_rng(order) if order is not None else None
         self.told = []
@@ -198,7 +205,7 @@ class Simulation:
                 at = 0 if self.order is None else int(self.order.integers(len(open_tasks)))
                 task = open_tasks.pop(at)
                 assert task.source is None or task.source in search.needed_states()
-                open_tasks += search.receive(answer(task, fails=self.fails))
+                open_tasks += search.receive(self.answers(task, fails=self.fails))
                 answered += 1
             self.departures = journal.departures
             self.open_tasks = open_tasks

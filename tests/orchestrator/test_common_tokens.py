@@ -1,10 +1,13 @@
 """Laws of equal tokens: what is told of a generation does not depend on who is ahead."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.common_tokens import abreast
 from orchestrator.event_log import LOG_NAME
-from orchestrator.events import GenerationClosed, Scored
+from orchestrator.events import GenerationClosed, Ordered, Reported, Scored
 from orchestrator.fitness import FitnessRule
 from orchestrator.game_terms import GameTerms
 from orchestrator.horizon import PowerLaw, PresentLoss
@@ -21,26 +24,154 @@ class Keeping:
         return dict.fromkeys(due, Keep())
 
 
+def nobody(task):
+    return False
+
+
 def closings(events):
     return {e.generation: e for e in events if isinstance(e, GenerationClosed)}
 
 
 @pytest.mark.parametrize("horizon", [PresentLoss(), PowerLaw()])
 @pytest.mark.parametrize("order", [None, 1, 2])
-def test_without_exchange_every_generation_has_the_price_of_the_synchronous_search(
+def test_without_exchange_every_generation_closes_as_in_the_synchronous_search(
     tmp_path, simulation, rules, order, horizon
 ):
-    def prices(mode, order):
+    def told(mode, order):
         made = rules(
             mode=mode, members=5, generations=6, policy=Keeping(),
             fitness=FitnessRule(price_of_front=True, horizon=horizon),
         )  # fmt: skip
-        told = closings(simulation(tmp_path / f"{mode}.jsonl", made, order=order).run())
-        return [(c.price, c.price_reason) for c in told.values()]
+        return closings(simulation(tmp_path / f"{mode}.jsonl", made, order=order).run())
 
-    together = prices("synchronous", None)
-    assert any(price > 0 for price, _ in together)
-    assert prices("asynchronous", order) == together
+    together, apart = told("synchronous", None), told("asynchronous", order)
+    assert any(c.price > 0 for c in together.values())
+    for one, other in zip(together.values(), apart.values(), strict=True):
+        assert (one.price, one.price_reason) == (other.price, other.price_reason)
+        assert (one.best_member, one.best_loss) == (other.best_member, other.best_loss)
+        # repriced from where it was scored: the same but for rounding
+        assert one.best_fitness == pytest.approx(other.best_fitness, rel=1e-12)
+
+
+@pytest.mark.parametrize("order", [None, 1, 2, 3])
+def test_without_exchange_stagnation_ends_the_search_at_the_same_generation(
+    tmp_path, simulation, rules, answer, monkeypatch, order
+):
+    """Losses fall and rise again: leaders that are past the turn end nothing early."""
+
+    def turning(task, *, fails):
+        report = answer(task, fails=fails)
+        losses = (2.0 + abs(task.key.generation - 3) + 0.01 * task.key.member,) * 4
+        return replace(report, losses=losses)
+
+    close, ended = SearchState.close, {}
+
+    def noting(self, generation, priced):
+        told = close(self, generation, priced)
+        if self.stopping is not None:
+            ended.setdefault(self._rules.mode, (generation, self.stopping))
+        return told
+
+    monkeypatch.setattr(SearchState, "close", noting)
+    for mode in ("synchronous", "asynchronous"):
+        made = rules(
+            mode=mode, members=4, generations=12, policy=Keeping(), stagnation_generations=2
+        )
+        path = tmp_path / f"{mode}.jsonl"
+        simulation(path, made, order=order, answers=turning).run()
+    assert ended == dict.fromkeys(("synchronous", "asynchronous"), (5, "stagnation"))
+
+
+def lineage(member, generation, orders):
+    """Yield the (member, generation) of a state and of all that it came from."""
+    at = (member, generation)
+    while at is not None:
+        yield at
+        at = orders[at].source
+
+
+def brute_force(events, members):
+    """Yield, for each closing, what a log tells of the living at their common tokens."""
+    orders, reports, fitness, newest = {}, {}, {}, {}
+    for event in events:
+        match event:
+            case Ordered() if event.member < members:
+                orders[event.member, event.generation] = event
+            case Reported() if event.member < members:
+                reports[event.member, event.generation] = event
+                newest[event.member] = event.generation
+            case Scored():
+                fitness[event.member, event.generation] = event.fitness
+            case GenerationClosed():
+                living = [key for key in newest.items() if fitness[key] is not None]
+                tokens = min((reports[key].ledger.tokens for key in living), default=None)
+                seen = {
+                    key[0]: next(
+                        at for at in lineage(*key, orders) if reports[at].ledger.tokens == tokens
+                    )
+                    for key in living
+                }
+                now = max(living, key=lambda key: (fitness[key], -key[0]), default=None)
+                yield (
+                    event,
+                    tokens,
+                    {m: (fitness[at], reports[at]) for m, at in seen.items()},
+                    (None if now is None else reports[now]),
+                )
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_best_of_a_generation_is_the_fittest_at_common_tokens(
+    tmp_path, simulation, rules, order, failing
+):
+    """Worked out from the log alone: every lineage is followed back to the common tokens."""
+    made = rules(mode="asynchronous", members=6, generations=8)
+    fails = (lambda task: (task.member + 2 * task.generation) % 7 == 6) if failing else nobody
+    events = simulation(tmp_path / LOG_NAME, made, order=order, fails=fails).run()
+    ahead = 0
+    for closed, _, seen, now in brute_force(events, 6):
+        best = max(seen, key=lambda m: (seen[m][0], -m))
+        fitness, report = seen[best]
+        assert (closed.best_member, closed.best_fitness) == (best, fitness)
+        assert closed.best_loss == pytest.approx(sum(report.losses) / 4, rel=1e-12)
+        ahead += now.ledger.tokens > report.ledger.tokens
+    assert ahead
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("patience", [1, 2])
+def test_a_generation_that_is_no_further_does_not_count_as_one_without_a_better(
+    tmp_path, simulation, rules, order, patience
+):
+    made = rules(mode="asynchronous", members=4, generations=16, stagnation_generations=patience)
+    side = simulation(tmp_path / LOG_NAME, made, order=order)
+    events = side.run()
+    best, before, idle, stopped = -math.inf, 0, 0, False
+    for _, tokens, seen, _ in brute_force(events, 4):
+        fittest = max(fitness for fitness, _ in seen.values())
+        if fittest > best:
+            best, idle = fittest, 0
+        elif tokens > before:
+            idle += 1
+        before = tokens
+        stopped = stopped or idle >= patience
+    assert (events[-1].reason == "stagnation") == stopped
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_a_target_is_reached_when_the_winner_to_be_has_it(tmp_path, simulation, rules, order):
+    made = rules(mode="asynchronous", members=5, generations=20, target_loss=1.3)
+    events = simulation(tmp_path / LOG_NAME, made, order=order).run()
+    reached = [sum(now.losses) / 4 <= 1.3 for *_, now in brute_force(events, 5)]
+    assert events[-1].reason == "target_loss"
+    first = reached.index(True)
+    told = [n for n, event in enumerate(events) if isinstance(event, GenerationClosed)]
+    ordered = [n for n, e in enumerate(events) if isinstance(e, Ordered) and e.member < 5]
+    assert first > 0
+    assert told[first - 1] < max(ordered) < told[first]
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
@@ -64,9 +195,8 @@ def test_all_living_members_are_at_exactly_the_same_tokens(
 
     monkeypatch.setattr(SearchState, "close", checking)
     made = rules(mode="asynchronous", members=6, generations=8)
-    fails = (lambda task: (task.member + 2 * task.generation) % 7 == 6) if failing else None
-    options = {} if fails is None else {"fails": fails}
-    simulation(tmp_path / LOG_NAME, made, order=order, **options).run()
+    fails = (lambda task: (task.member + 2 * task.generation) % 7 == 6) if failing else nobody
+    simulation(tmp_path / LOG_NAME, made, order=order, fails=fails).run()
     tokens = [at for at, _ in told]
     assert len(tokens) == 8
     assert tokens == sorted(tokens)  # nobody started afresh: they never fall back
