@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.common_tokens import abreast
+from orchestrator.common_tokens import abreast, players_of
 from orchestrator.component_game import ComponentGame
 from orchestrator.fitness import Fitness
 from orchestrator.game_terms import GameEvidence, nash_advantages
@@ -19,7 +19,7 @@ from orchestrator.standings import learning_rates, standing
 from search_spaces.gpt.cost import flops_per_token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -61,6 +61,9 @@ class Appraisal:
         self._terms = rules.fitness.game
         self._price = rules.fitness.nats_per_gflop_per_token
         self._price_of_scores = self._price
+        self._compares_domains_later = rules.mode == "asynchronous" and (
+            self._terms is not None and self._terms.nash_average > 0
+        )
         self._lineages = Lineages()
         self._standings: dict[int, tuple[Outcome, Standing]] = {}
         self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
@@ -78,6 +81,22 @@ class Appraisal:
     def price_is(self, price: float) -> None:
         """Take the price that the log tells of, which wins over any that is computed here."""
         self._price = price
+
+    def remembered(self) -> dict[str, float]:
+        """Return what it remembers beside the census, for `remember`: plain values.
+
+        What a guard rail has learnt is not among it: a search that has one is decided again
+        from its first event (`Rules.can_be_followed`).
+        """
+        return {"price": self._price, "price_of_scores": self._price_of_scores}
+
+    def remember(self, values: Mapping[str, float]) -> None:
+        """Go on from what another one remembered.
+
+        Args:
+            values: Of `remembered`, of an appraisal of the same rules.
+        """
+        self._price, self._price_of_scores = values["price"], values["price_of_scores"]
 
     def born(self, member: int) -> None:
         """Hear that another life begins at a member's place."""
@@ -113,7 +132,7 @@ class Appraisal:
             price=self._price,
         )
         found = dict(zip(told, fitness, strict=True))
-        return [self._score(told.get(r.member), found.get(r.member)) for r in reports]
+        return [self._score(r, told.get(r.member), found.get(r.member)) for r in reports]
 
     def _ahead(self, life: Life) -> NDArray[np.float64] | None:
         """Return the learning rates of a life to the end of the budget; none: nobody asks."""
@@ -138,11 +157,13 @@ class Appraisal:
             found.append(known[1])
         return found
 
-    def _score(self, told: Standing | None, fitness: Fitness | Unfit | None) -> Score:
+    def _score(
+        self, report: Reported, told: Standing | None, fitness: Fitness | Unfit | None
+    ) -> Score:
         if told is None or not isinstance(fitness, Fitness):
             return self._failed()
         game = None if told.evidence is None else told.evidence.game
-        return self._scored(fitness, told.flops_per_token / 1e9, game)
+        return self._scored(report, fitness, told.flops_per_token / 1e9, game)
 
     def recall(self, report: Reported, told: Scored, census: Census) -> Score:
         """Return what a report came to, as a log tells of it.
@@ -159,18 +180,21 @@ class Appraisal:
         assert life is not None
         game = None if report.game is None else ComponentGame.from_json(report.game)
         gflops = training_flops(life.genome.architecture) / 1e9
-        return self._scored(Fitness.from_json(told.parts), gflops, game)
+        return self._scored(report, Fitness.from_json(told.parts), gflops, game)
 
     def _failed(self) -> Score:
         return Score(fitness=None, price=self._price, gflops=0.0, architecture_gflops=0.0)
 
-    def _scored(self, fitness: Fitness, gflops: float, game: ComponentGame | None) -> Score:
+    def _scored(
+        self, report: Reported, fitness: Fitness, gflops: float, game: ComponentGame | None
+    ) -> Score:
         saved = self._saved(game)
         return Score(
             fitness=fitness,
             price=self._price,
             gflops=gflops - saved if saved else gflops,  # one number in memory where they are equal
             architecture_gflops=gflops,
+            domain_losses=report.domain_losses if self._compares_domains_later else None,
         )
 
     def _saved(self, game: ComponentGame | None) -> float:
@@ -199,14 +223,19 @@ class Appraisal:
         )
 
     def _nash_advantages(self, census: Census, reports: Sequence[Reported]) -> dict[int, float]:
-        """Play members against the corpus's sources, where that is asked for: nats by member."""
+        """Play members against the corpus's sources, where that is asked for: nats by member.
+
+        Those that report together are at the same tokens. Who reports alone is rated by what the
+        sources weigh at the common tokens: where some are ahead the equilibrium would be theirs,
+        and whoever comes first would meet the sources alone, which play the worst for it.
+        """
         if self._terms is None or not self._terms.nash_average:
             return {}
-        newest = {r.member: r.outcome.report for r in census.records if r.outcome is not None}
-        newest |= {report.member: report for report in reports}
-        return nash_advantages(
-            {m: r.domain_losses for m, r in newest.items() if r.domain_losses is not None}
-        )
+        told = {r.member: r.domain_losses for r in reports if r.domain_losses is not None}
+        if not told or len(reports) == len(census):
+            return nash_advantages(told)
+        (report,) = reports
+        return nash_advantages(told, players=players_of(census.records, report))
 
     def _evidence(self, report: Reported, life: Life, nash_advantage: float) -> GameEvidence | None:
         if self._terms is None:

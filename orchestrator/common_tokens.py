@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.events import Reported
     from orchestrator.population import CurvePoint, MemberRecord, Outcome
 
 
@@ -41,3 +42,26 @@ def abreast(records: Sequence[MemberRecord]) -> Abreast:
         tokens=tokens,
         members=tuple((o, o.life.curve_until(tokens)[-1]) for o in living),
     )
+
+
+def players_of(records: Sequence[MemberRecord], arriving: Reported) -> dict[int, tuple[float, ...]]:
+    """Return by member the losses on each domain at the common tokens: the meta-game's players.
+
+    Args:
+        records: The whole population, before the report is entered.
+        arriving: A report of the losses on each domain; its member counts as it is now.
+    """
+    lives = {
+        r.member: r.outcome.life for r in records if r.outcome is not None and not r.outcome.failed
+    }
+    running = records[arriving.member].running
+    assert running is not None
+    lives.pop(arriving.member, None)
+    now = arriving.ledger.tokens
+    tokens = min([now, *(life.ledger.tokens for life in lives.values())])
+    if now > tokens:
+        lives[arriving.member] = running
+    found = {member: life.curve_until(tokens)[-1].domain_losses for member, life in lives.items()}
+    if now == tokens:
+        found[arriving.member] = arriving.domain_losses
+    return {member: losses for member, losses in found.items() if losses is not None}

@@ -1,14 +1,18 @@
 """Laws of equal tokens: what is told of a generation does not depend on who is ahead."""
 
+import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from orchestrator.appraisal import Appraisal
 from orchestrator.common_tokens import abreast
 from orchestrator.event_log import LOG_NAME
 from orchestrator.events import GenerationClosed, Ordered, Reported, Scored
 from orchestrator.fitness import FitnessRule
+from orchestrator.game.normal_form import nash_average
 from orchestrator.game_terms import GameTerms
 from orchestrator.horizon import PowerLaw, PresentLoss
 from orchestrator.search_state import SearchState
@@ -26,6 +30,23 @@ class Keeping:
 
 def nobody(task):
     return False
+
+
+NASH = FitnessRule(game=GameTerms(nash_average=0.5))
+
+
+def on_sources(answer):
+    """Make answers in which members are better on some sources than on others."""
+
+    def answers(task, *, fails):
+        report = answer(task, fails=fails)
+        if getattr(report, "domain_losses", None) is None:
+            return report
+        a, b, c, _ = report.losses
+        lean = 0.3 * ((task.key.member % 3) - 1) * (1 + task.key.generation % 2)
+        return replace(report, domain_losses=(a + lean, b - lean, c + 0.2, a))
+
+    return answers
 
 
 def closings(events):
@@ -252,3 +273,101 @@ def test_a_point_tells_loss_and_cost_without_price_and_game(tmp_path, simulation
         assert (point.gflops < point.architecture_gflops) == (named["best_reply"] < 0)
         saving += named["best_reply"] < 0
     assert saving
+
+
+def played_by_hand(events, members):
+    """Yield, for each score, the Nash term that the log's own reports and lineages lead to."""
+    orders, reports, newest = {}, {}, {}
+    for event in events:
+        match event:
+            case Ordered() if event.member < members:
+                orders[event.member, event.generation] = event
+            case Reported() if event.member < members:
+                reports[event.member, event.generation] = event
+                newest[event.member] = event.generation
+            case Scored() if event.fitness is not None:
+                key = (event.member, event.generation)
+                living = [k for k in newest.items() if reports[k].failure is None]
+                tokens = min(reports[k].ledger.tokens for k in living)
+                seen = [
+                    next(
+                        reports[at]
+                        for at in lineage(*k, orders)
+                        if reports[at].ledger.tokens == tokens
+                    )
+                    for k in living
+                ]
+                weights = nash_average([[-x for x in r.domain_losses] for r in seen]).domain_weights
+                own = np.array(reports[key].domain_losses)
+                yield event, own.mean() - own @ weights, reports[key].ledger.tokens - tokens
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("failing", [False, True])
+def test_sources_weigh_what_they_weigh_at_common_tokens(
+    tmp_path, simulation, rules, answer, order, failing
+):
+    """Worked out from the log alone, of members that are better on some sources than on others."""
+    made = rules(mode="asynchronous", members=5, generations=6, fitness=NASH)
+    fails = (lambda task: (task.member + 2 * task.generation) % 7 == 6) if failing else nobody
+    side = simulation(
+        tmp_path / LOG_NAME, made, order=order, fails=fails, answers=on_sources(answer)
+    )
+    ahead = 0
+    for scored, advantage, lead in played_by_hand(side.run(), 5):
+        assert scored.parts["parts"]["nash_average"] == pytest.approx(-0.5 * advantage, abs=1e-9)
+        ahead += lead > 0
+    assert ahead
+
+
+@pytest.mark.parametrize("order", [None, 1, 2])
+def test_without_exchange_the_last_to_report_has_the_nash_term_of_the_synchronous_search(
+    tmp_path, simulation, rules, answer, order
+):
+    """By then everybody is seen where it is, however far ahead the others have gone."""
+
+    def told(mode, order):
+        made = rules(mode=mode, members=5, generations=5, fitness=NASH, policy=Keeping())
+        side = simulation(tmp_path / mode, made, order=order, answers=on_sources(answer))
+        terms, last = {}, {}
+        for event in side.run():
+            if isinstance(event, Scored):
+                terms[event.member, event.generation] = event.parts["parts"]["nash_average"]
+                last[event.generation] = event.member
+        return terms, last
+
+    together, _ = told("synchronous", None)
+    apart, last = told("asynchronous", order)
+    assert len({round(term, 6) for term in together.values()}) > 5
+    for generation, member in last.items():
+        found = apart[member, generation]
+        assert found == pytest.approx(together[member, generation], abs=1e-9)
+
+
+def test_losses_on_sources_are_remembered_only_where_they_are_compared(tmp_path, simulation, rules):
+    for mode, terms, kept in (
+        ("synchronous", GameTerms(nash_average=0.5), False),
+        ("asynchronous", GameTerms(), False),
+        ("asynchronous", GameTerms(nash_average=0.5), True),
+    ):
+        made = rules(mode=mode, members=3, generations=2, fitness=FitnessRule(game=terms))
+        side = simulation(tmp_path / f"{mode} {kept}", made)
+        side.run()
+        for record in side.search.records:
+            points = record.outcome.life.curve
+            assert all((point.domain_losses is not None) == kept for point in points)
+
+
+def test_an_appraisal_goes_on_from_what_another_one_remembered(tmp_path, simulation, rules):
+    made = rules(members=5, generations=6, fitness=FitnessRule(price_of_front=True))
+    side = simulation(tmp_path / LOG_NAME, made)
+    side.run()
+    before = side.search._state.appraisal
+    after = Appraisal(made)
+    after.remember(json.loads(json.dumps(before.remembered())))
+    assert after.remembered() == before.remembered()
+    assert after.price_of_scores == before.price_of_scores > 0
+    records = side.search.records
+    assert after.close(6, records) == before.close(6, records)
