@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.common_tokens import abreast, players_of
 from orchestrator.component_game import ComponentGame
 from orchestrator.fitness import Fitness
 from orchestrator.game_terms import GameEvidence, nash_advantages
 from orchestrator.guard_rail import NO_GUARD_RAIL, GuardRail, Lineages, features, fit_guard_rail
-from orchestrator.pricing import front_price
+from orchestrator.pricing import Prices, front_price
 from orchestrator.randomness import WHOLE_POPULATION, generator
 from orchestrator.standings import learning_rates, standing
 from search_spaces.gpt.cost import flops_per_token
@@ -42,6 +43,10 @@ class Score:
     """mu at which it was scored, nats per token for one GFLOP per training token."""
     gflops: float
     """GFLOPs of a training token that the fitness was charged for."""
+    architecture_gflops: float
+    """GFLOPs of a training token of the architecture: what was charged, and what the game saved."""
+    domain_losses: tuple[float, ...] | None = None
+    """What members that report later are compared with; see `CurvePoint.domain_losses`."""
 
 
 class Appraisal:
@@ -55,23 +60,36 @@ class Appraisal:
         self._rules = rules
         self._terms = rules.fitness.game
         self._price = rules.fitness.nats_per_gflop_per_token
+        self._price_of_scores = self._price
+        self._compares_domains_later = rules.mode == "asynchronous" and (
+            self._terms is not None and self._terms.nash_average > 0
+        )
         self._lineages = Lineages()
         self._standings: dict[int, tuple[Outcome, Standing]] = {}
         self._guard_rail = GuardRail(reason="the loss: no lineage has finished")
-
-    @property
-    def price(self) -> float:
-        """Mu in force, nats per token for one GFLOP per training token."""
-        return self._price
 
     @property
     def price_of_play(self) -> float | None:
         """The price at which the next tasks' games are played; none: no game is played."""
         return None if self._terms is None else self._price
 
+    @property
+    def price_of_scores(self) -> float:
+        """The price at which the newest reports were scored, at which members are compared."""
+        return self._price_of_scores
+
     def price_is(self, price: float) -> None:
         """Take the price that the log tells of, which wins over any that is computed here."""
         self._price = price
+
+    @property
+    def prices(self) -> Prices:
+        """All that it remembers beside the census, but for what a guard rail has learnt."""
+        return Prices(in_force=self._price, of_scores=self._price_of_scores)
+
+    def go_on_with(self, prices: Prices) -> None:
+        """Take what another one of the same rules remembered."""
+        self._price, self._price_of_scores = prices.in_force, prices.of_scores
 
     def born(self, member: int) -> None:
         """Hear that another life begins at a member's place."""
@@ -85,6 +103,7 @@ class Appraisal:
             census: The whole population, before the answers are entered.
         """
         horizon = self._rules.horizon_tokens
+        self._price_of_scores = self._price
         advantages = self._nash_advantages(census, reports)
         told: dict[int, Standing] = {}
         for report in reports:
@@ -106,7 +125,7 @@ class Appraisal:
             price=self._price,
         )
         found = dict(zip(told, fitness, strict=True))
-        return [self._score(told.get(r.member), found.get(r.member)) for r in reports]
+        return [self._score(r, told.get(r.member), found.get(r.member)) for r in reports]
 
     def _ahead(self, life: Life) -> NDArray[np.float64] | None:
         """Return the learning rates of a life to the end of the budget; none: nobody asks."""
@@ -131,11 +150,13 @@ class Appraisal:
             found.append(known[1])
         return found
 
-    def _score(self, told: Standing | None, fitness: Fitness | Unfit | None) -> Score:
+    def _score(
+        self, report: Reported, told: Standing | None, fitness: Fitness | Unfit | None
+    ) -> Score:
         if told is None or not isinstance(fitness, Fitness):
-            return Score(fitness=None, price=self._price, gflops=0.0)
-        saved = self._saved(None if told.evidence is None else told.evidence.game)
-        return Score(fitness=fitness, price=self._price, gflops=told.flops_per_token / 1e9 - saved)
+            return self._failed()
+        game = None if told.evidence is None else told.evidence.game
+        return self._scored(report, fitness, told.flops_per_token / 1e9, game)
 
     def recall(self, report: Reported, told: Scored, census: Census) -> Score:
         """Return what a report came to, as a log tells of it.
@@ -145,15 +166,28 @@ class Appraisal:
             told: Its score.
             census: The whole population, before the answer is entered.
         """
+        self._price_of_scores = self._price
         if told.fitness is None:
-            return Score(fitness=None, price=self._price, gflops=0.0)
+            return self._failed()
         life = census[report.member].running
         assert life is not None
         game = None if report.game is None else ComponentGame.from_json(report.game)
+        gflops = training_flops(life.genome.architecture) / 1e9
+        return self._scored(report, Fitness.from_json(told.parts), gflops, game)
+
+    def _failed(self) -> Score:
+        return Score(fitness=None, price=self._price, gflops=0.0, architecture_gflops=0.0)
+
+    def _scored(
+        self, report: Reported, fitness: Fitness, gflops: float, game: ComponentGame | None
+    ) -> Score:
+        saved = self._saved(game)
         return Score(
-            fitness=Fitness.from_json(told.parts),
+            fitness=fitness,
             price=self._price,
-            gflops=training_flops(life.genome.architecture) / 1e9 - self._saved(game),
+            gflops=gflops - saved if saved else gflops,  # one number in memory where they are equal
+            architecture_gflops=gflops,
+            domain_losses=report.domain_losses if self._compares_domains_later else None,
         )
 
     def _saved(self, game: ComponentGame | None) -> float:
@@ -165,33 +199,36 @@ class Appraisal:
     def close(self, generation: int, records: Sequence[MemberRecord]) -> Priced | None:
         """Learn from a generation that all have reported; return the price that its front shows.
 
-        The price is in force once the log tells of it (`price_is`).
+        The front is of the living at their common tokens: their losses at the horizon, and what
+        their architectures cost, as both were then. The price is in force once the log tells of it
+        (`price_is`).
         """
         if self._terms is not None and self._terms.guard_rail:
             draw = generator(self._rules.seed, "guard_rail", generation, WHOLE_POPULATION)
             self._guard_rail = fit_guard_rail(self._lineages.samples(), draw)
         if not self._rules.fitness.price_of_front:
             return None
-        living = [
-            (o.life.genome.architecture, o.fitness)
-            for o in (r.outcome for r in records)
-            if o is not None and o.fitness is not None
-        ]
+        points = [point for _, point in abreast(records).members]
         return front_price(
-            [training_flops(architecture) / 1e9 for architecture, _ in living],
-            [f.part("loss_present") + f.part("horizon_correction") for _, f in living],
+            [point.architecture_gflops for point in points],
+            [point.horizon_loss for point in points],
             before=self._price,
         )
 
     def _nash_advantages(self, census: Census, reports: Sequence[Reported]) -> dict[int, float]:
-        """Play members against the corpus's sources, where that is asked for: nats by member."""
+        """Play members against the corpus's sources, where that is asked for: nats by member.
+
+        Those that report together are at the same tokens. Who reports alone is rated by what the
+        sources weigh at the common tokens: where some are ahead the equilibrium would be theirs,
+        and whoever comes first would meet the sources alone, which play the worst for it.
+        """
         if self._terms is None or not self._terms.nash_average:
             return {}
-        newest = {r.member: r.outcome.report for r in census.records if r.outcome is not None}
-        newest |= {report.member: report for report in reports}
-        return nash_advantages(
-            {m: r.domain_losses for m, r in newest.items() if r.domain_losses is not None}
-        )
+        told = {r.member: r.domain_losses for r in reports if r.domain_losses is not None}
+        if not told or len(reports) == len(census):
+            return nash_advantages(told)
+        (report,) = reports
+        return nash_advantages(told, players=players_of(census.records, report))
 
     def _evidence(self, report: Reported, life: Life, nash_advantage: float) -> GameEvidence | None:
         if self._terms is None:

@@ -132,7 +132,9 @@ class GenerationClosed:
 
     generation: int
     best_member: int | None
+    """The fittest at the tokens that all living members have trained; none: nobody lives."""
     best_loss: float | None
+    """Its loss there, nats per token on the selection split."""
     best_fitness: float | None
     tokens: int
     """Tokens trained by the whole search so far."""

@@ -77,6 +77,11 @@ class Fitness:
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"a fitness has its parts, but got {values!r}.") from error
 
+    @property
+    def horizon_loss(self) -> float:
+        """Loss at the horizon, without price and terms of the game; nats per token."""
+        return self.part("loss_present") + self.part("horizon_correction")
+
     def part(self, name: str) -> float:
         """Return one part, nats per token; KeyError for a part that fitness does not have."""
         return dict(self.parts)[name]

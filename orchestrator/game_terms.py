@@ -21,6 +21,8 @@ from orchestrator.horizon import PowerLaw, present_loss
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from orchestrator.component_game import ComponentGame
     from orchestrator.horizon import History
 
@@ -83,15 +85,28 @@ class GameTerms:
 
 def nash_advantages(
     domain_losses: Mapping[int, Sequence[float]],  # by member, nats per token on each domain
+    *,
+    players: Mapping[int, Sequence[float]] | None = None,  # the same of those that play
 ) -> dict[int, float]:
     """Return each member's Nash average less its plain mean over domains, nats per token.
 
     The equilibrium plays the domains on which the population is weak, so that a domain that is
     there twice counts once (Balduzzi et al. 2018, arXiv:1806.02643, section 4.2).
+
+    Args:
+        domain_losses: Of the members that are rated.
+        players: Of the population whose game says what each domain weighs; those that are rated
+            by default. All members' losses should be at the same tokens.
     """
     if not domain_losses:
         return {}
-    members = sorted(domain_losses)
-    scores = -np.array([domain_losses[member] for member in members])
-    ratings = nash_average(scores).ratings
-    return dict(zip(members, (ratings - scores.mean(axis=1)).tolist(), strict=True))
+    weights = nash_average(_scores(domain_losses if players is None else players)).domain_weights
+    scores = _scores(domain_losses)
+    advantages = scores @ weights - scores.mean(axis=1)
+    return dict(zip(sorted(domain_losses), advantages.tolist(), strict=True))
+
+
+def _scores(
+    domain_losses: Mapping[int, Sequence[float]],
+) -> NDArray[np.float64]:  # (members, domains)
+    return -np.array([domain_losses[member] for member in sorted(domain_losses)])

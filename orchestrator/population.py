@@ -13,6 +13,7 @@ from orchestrator.selection import Candidate
 from orchestrator.tasks import StateKey
 
 if TYPE_CHECKING:
+    from orchestrator.appraisal import Score
     from orchestrator.events import Ordered, Reported
     from orchestrator.fitness import Fitness
     from search_spaces.genome import Genome
@@ -26,9 +27,18 @@ class CurvePoint:
     tokens: int
     losses: tuple[float, ...]
     """Nats per token, one a selection batch."""
+    horizon_loss: float
+    """Loss at the horizon as it was estimated then, without price and terms of the game; nats per
+    token."""
     fitness: float
     gflops: float = 0.0
     """GFLOPs of a training token that the fitness was charged for."""
+    architecture_gflops: float = 0.0
+    """GFLOPs of a training token of the architecture then: what was charged, and what the game
+    saved."""
+    domain_losses: tuple[float, ...] | None = None
+    """Nats per token on each source of the corpus, where they are compared later; none: they are
+    not."""
 
     @property
     def loss(self) -> float:
@@ -53,6 +63,18 @@ class Life:
     """The price of the curve, nats per token for one GFLOP per training token."""
     past_protocols: tuple[tuple[int, Protocol], ...] = ()
     """(tokens at which it was given up, protocol) of the ancestors, oldest first."""
+
+    def curve_until(self, tokens: int | None) -> tuple[CurvePoint, ...]:
+        """Return the curve up to some tokens; all of it where it begins after them, or for none."""
+        curve = self.curve
+        if tokens is None or not curve or curve[-1].tokens <= tokens:
+            return curve
+        return curve[: bisect_right(curve, tokens, key=_TOKENS) or len(curve)]
+
+    def until(self, tokens: int | None) -> Life:
+        """Return the life as its curve was at some tokens; see `curve_until`."""
+        curve = self.curve_until(tokens)
+        return self if len(curve) == len(self.curve) else replace(self, curve=curve)
 
     def is_fitter_than(self, other: Life | None) -> bool:
         """Return whether it ends fitter than another life, at this one's price."""
@@ -94,7 +116,7 @@ class Outcome:
                 then, or last before. None: as it is now.
         """
         curve = self.life.curve
-        past = curve[: self._points(at)]
+        past = curve if self.failed else self.life.curve_until(at)
         if len(past) < len(curve):
             fitness, losses, tokens = past[-1].fitness, past[-1].losses, past[-1].tokens
         else:
@@ -121,15 +143,8 @@ class Outcome:
         """
         if self.failed:
             return None
-        curve, points = self.life.curve, self._points(at)
-        return curve[points - 1].fitness - (curve[points - 2].fitness if points > 1 else 0.0)
-
-    def _points(self, at: int | None) -> int:
-        """Return how many points of its curve are seen at some tokens."""
-        curve = self.life.curve
-        if at is None or self.failed or not curve or curve[-1].tokens <= at:
-            return len(curve)
-        return bisect_right(curve, at, key=_TOKENS) or len(curve)
+        curve = self.life.curve_until(at)
+        return curve[-1].fitness - (curve[-2].fitness if len(curve) > 1 else 0.0)
 
 
 _TOKENS = attrgetter("tokens")
@@ -147,14 +162,7 @@ class MemberRecord:
     outcome: Outcome | None = None
     """Its newest finished interval; while it trains, still the one before."""
 
-    def answered(
-        self,
-        report: Reported,
-        fitness: Fitness | None,
-        *,
-        price: float = 0.0,
-        gflops: float = 0.0,
-    ) -> MemberRecord:
+    def answered(self, report: Reported, score: Score) -> MemberRecord:
         """Return the record after the report to its open order.
 
         Earlier points of the curve are told at the present price: fitness that changes because a
@@ -162,28 +170,29 @@ class MemberRecord:
 
         Args:
             report: The answer.
-            fitness: What it came to; none: the interval failed.
-            price: At which it was scored.
-            gflops: GFLOPs of a training token that it was charged for.
+            score: What it came to.
         """
         assert self.running is not None
         before = self.running
-        curve = before.curve
+        curve, fitness = before.curve, score.fitness
         if fitness is not None:
-            if price != before.price:
-                curve = tuple(earlier.repriced(price - before.price) for earlier in curve)
+            if score.price != before.price:
+                curve = tuple(earlier.repriced(score.price - before.price) for earlier in curve)
             point = CurvePoint(
                 tokens=report.ledger.tokens,
                 losses=report.losses,
+                horizon_loss=fitness.horizon_loss,
                 fitness=fitness.value,
-                gflops=gflops,
+                gflops=score.gflops,
+                architecture_gflops=score.architecture_gflops,
+                domain_losses=score.domain_losses,
             )
             curve = (*curve, point)
         life = Life(
             genome=before.genome,
             ledger=report.ledger,
             curve=curve,
-            price=before.price if fitness is None else price,
+            price=before.price if fitness is None else score.price,
             past_protocols=before.past_protocols,
         )
         key = StateKey(self.member, report.generation)

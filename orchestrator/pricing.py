@@ -24,6 +24,16 @@ MOVE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The prices of a search, nats per token for one GFLOP per training token."""
+
+    in_force: float
+    """mu of the next reports."""
+    of_scores: float
+    """That at which the newest reports were scored, and members are compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
     """A price and where it came from."""
 

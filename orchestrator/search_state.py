@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.appraisal import Appraisal
 from orchestrator.census import Census
+from orchestrator.common_tokens import abreast
 from orchestrator.events import GenerationClosed
 from orchestrator.population import Life, MemberRecord, changed, inherited
 from orchestrator.snapshots.kept import Kept
@@ -17,11 +18,11 @@ from orchestrator.tasks import StateKey, Train, task_seed
 from search_spaces.genome import genome_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from orchestrator.appraisal import Score
     from orchestrator.events import Ordered, Reported, StopReason
-    from orchestrator.population import Outcome
+    from orchestrator.population import CurvePoint, Outcome
     from orchestrator.pricing import Priced
     from orchestrator.rules import Rules
 
@@ -45,6 +46,7 @@ class SearchState:
         """Why no more generations begin; none: they do."""
         self._makers: dict[StateKey, Train] = {}
         self._closed = -1
+        self._closed_tokens: int | None = None
         self._best_life: Life | None = None
         self._best_generation = 0
         self._tokens, self._flops = 0, 0.0
@@ -59,11 +61,12 @@ class SearchState:
         state = cls(rules)
         for record in kept.records:
             state.census.enter(record)
-        state.appraisal.price_is(kept.price)
+        state.appraisal.go_on_with(kept.prices)
         state.stopping = kept.stopping
         state._makers = {task.key: task for task in kept.makers}
         state._closed = kept.closed
         state._best_life, state._best_generation = kept.best_life, kept.best_generation
+        state._closed_tokens = kept.closed_tokens
         state._tokens, state._flops = kept.tokens, kept.flops
         if missing := state.wanted_makers() - state._makers.keys():
             raise ValueError(f"states have makers, but these are missing: {missing}.")
@@ -82,9 +85,10 @@ class SearchState:
             closed=self._closed,
             best_life=self._best_life,
             best_generation=self._best_generation,
+            closed_tokens=self._closed_tokens,
             tokens=self._tokens,
             flops=self._flops,
-            price=self.appraisal.price,
+            prices=self.appraisal.prices,
             proposers={} if proposers is None else proposers.memory(),
         )
 
@@ -109,19 +113,21 @@ class SearchState:
 
     def enter(self, report: Reported, score: Score) -> None:
         """Enter a report and what it came to into the population."""
-        record = self.census[report.member]
-        self.census.enter(
-            record.answered(report, score.fitness, price=score.price, gflops=score.gflops)
-        )
+        self.census.enter(self.census[report.member].answered(report, score))
         self._tokens += report.interval_tokens
         self._flops += report.interval_flops
 
     def best(self) -> Outcome | None:
         """Return the fittest newest outcome; of equals, that of the lowest member."""
         outcomes = (record.outcome for record in self.census.records)
-        living = [(o, o.fitness) for o in outcomes if o is not None and o.fitness is not None]
-        found = max(living, key=lambda pair: (pair[1].value, -pair[0].key.member), default=None)
+        found = self._fittest([(o, o.life.curve[-1]) for o in outcomes if o and not o.failed])
         return None if found is None else found[0]
+
+    def _fittest(self, seen: Sequence[tuple[Outcome, CurvePoint]]) -> tuple[Outcome, float] | None:
+        """Return the outcome of the fittest point, and its fitness; all at the newest price."""
+        price = self.appraisal.price_of_scores
+        valued = [(o, point.repriced(price - o.life.price).fitness) for o, point in seen]
+        return max(valued, key=lambda pair: (pair[1], -pair[0].key.member), default=None)
 
     def to_close(self) -> range:
         """Return the generations that all members have reported and that are not closed."""
@@ -130,37 +136,44 @@ class SearchState:
     def close(self, generation: int, priced: Priced | None) -> GenerationClosed:
         """Close a generation and judge whether to stop.
 
+        Its best is the fittest at the common tokens of the living: bests of generations that close
+        one after the other tell how the population learns, not who is ahead. Stagnation is judged
+        by them; a generation that closes where the one before did, because a member has copied one
+        that is behind, shows nothing of it and does not count. A target loss is the one that the
+        winner would have if the search ended now.
+
         Args:
             generation: The next one to close.
             priced: What its front shows; the price is in force once the log tells of it.
         """
-        best = self.best()
-        fitness = None if best is None or best.fitness is None else best.fitness.value
-        loss = None if best is None else best.loss
+        level = abreast(self.census.records)
+        found = self._fittest(level.members)
+        best = None if found is None else found[0].life.until(level.tokens)
         self._closed = generation
-        if best is not None and best.life.is_fitter_than(self._best_life):
-            self._best_life, self._best_generation = best.life, generation
+        if best is not None and best.is_fitter_than(self._best_life):
+            self._best_life, self._best_generation = best, generation
+        elif not _is_further(level.tokens, self._closed_tokens):
+            self._best_generation += 1
+        self._closed_tokens = level.tokens
         if self.stopping is None:
-            self.stopping = self._stop_reason(generation, loss)
+            self.stopping = self._stop_reason(generation)
         return GenerationClosed(
             generation=generation,
-            best_member=None if best is None else best.key.member,
-            best_loss=loss,
-            best_fitness=fitness,
+            best_member=None if found is None else found[0].key.member,
+            best_loss=None if best is None else best.curve[-1].loss,
+            best_fitness=None if found is None else found[1],
             tokens=self._tokens,
             flops=self._flops,
             price=None if priced is None else priced.value,
             price_reason=None if priced is None else priced.reason,
         )
 
-    def _stop_reason(self, generation: int, best_loss: float | None) -> StopReason | None:
+    def _stop_reason(self, generation: int) -> StopReason | None:
         rules = self._rules
-        if (
-            rules.target_loss is not None
-            and best_loss is not None
-            and best_loss <= rules.target_loss
-        ):
-            return "target_loss"
+        if rules.target_loss is not None:
+            best = self.best()  # what the search would end with now
+            if best is not None and best.loss <= rules.target_loss:
+                return "target_loss"
         patience = rules.stagnation_generations
         if patience is not None and generation - self._best_generation >= patience:
             return "stagnation"
@@ -234,3 +247,8 @@ class SearchState:
         return self.needed_states() | {
             StateKey(record.member, record.order.generation) for record in self.census.records
         }
+
+
+def _is_further(tokens: int | None, before: int | None) -> bool:
+    """Return whether a generation closed at more tokens than the one before, if that is known."""
+    return tokens is None or before is None or tokens > before

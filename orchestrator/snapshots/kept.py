@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from orchestrator.events import JSON, StopReason
     from orchestrator.population import Life, MemberRecord
+    from orchestrator.pricing import Prices
     from orchestrator.tasks import Train
 
 
@@ -25,10 +26,11 @@ class Kept:
     best_life: Life | None
     """The fittest of all closed generations' best."""
     best_generation: int
+    closed_tokens: int | None
+    """Tokens that all living members had trained when it closed; none: nobody lived."""
     tokens: int
     flops: float
-    price: float
-    """mu in force, nats per token for one GFLOP per training token."""
+    prices: Prices
     proposers: dict[str, JSON]
     """Their memories, by name."""
 

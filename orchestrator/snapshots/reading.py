@@ -48,9 +48,10 @@ def kept_of(rows: StateRows) -> Kept:
         closed=rows.closed,
         best_life=None if rows.best_life is None else _at(lives, rows.best_life),
         best_generation=rows.best_generation,
+        closed_tokens=rows.closed_tokens,
         tokens=rows.tokens,
         flops=rows.flops,
-        price=rows.price,
+        prices=rows.prices,
         proposers=rows.proposers,
     )
     if kept.best_life is not None and not kept.best_life.curve:
@@ -94,8 +95,16 @@ def _no_row(row: int) -> ValueError:
 
 
 def _point(row: PointRow) -> CurvePoint:
-    _, tokens, losses, fitness, gflops = row
-    return CurvePoint(tokens=tokens, losses=losses, fitness=fitness, gflops=gflops)
+    _, tokens, losses, horizon_loss, fitness, gflops, architecture_gflops, domain_losses = row
+    return CurvePoint(
+        tokens=tokens,
+        losses=losses,
+        horizon_loss=horizon_loss,
+        fitness=fitness,
+        gflops=gflops,
+        architecture_gflops=architecture_gflops,
+        domain_losses=domain_losses,
+    )
 
 
 def _past(protocols: Sequence[Protocol], row: PastRow) -> tuple[int, Protocol]:

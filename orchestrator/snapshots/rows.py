@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.events import Ledger, Ordered, Reported, StopReason  # noqa: TC001 - for `maker`
+from orchestrator.pricing import Prices  # noqa: TC001 - for `maker`
 from orchestrator.record_schema import maker
 
 NOTHING = -1
 """In place of a row: there is none before this one."""
 
-PointRow = tuple[int, int, tuple[float, ...], float, float]
-"""The row before it on the curve; tokens, losses, fitness and GFLOPs of a `CurvePoint`."""
+PointRow = tuple[int, int, tuple[float, ...], float, float, float, float, tuple[float, ...] | None]
+"""The row before it on the curve, and the fields of a `CurvePoint` in their order."""
 PastRow = tuple[int, int, int]
 """The row before it; tokens at which a protocol was given up, and the protocol's row."""
 
@@ -79,9 +80,10 @@ class StateRows:
     closed: int
     best_life: int | None
     best_generation: int
+    closed_tokens: int | None
     tokens: int
     flops: float
-    price: float
+    prices: Prices
     proposers: dict[str, Any]
 
     def __len__(self) -> int:

@@ -43,9 +43,10 @@ def rows_of(kept: Kept) -> StateRows:
         closed=kept.closed,
         best_life=best_life,
         best_generation=kept.best_generation,
+        closed_tokens=kept.closed_tokens,
         tokens=kept.tokens,
         flops=kept.flops,
-        price=kept.price,
+        prices=kept.prices,
         proposers=kept.proposers,
     )
 
@@ -130,4 +131,13 @@ class _Taking:
 
 
 def _point(before: int, point: CurvePoint) -> PointRow:
-    return before, point.tokens, point.losses, point.fitness, point.gflops
+    return (
+        before,
+        point.tokens,
+        point.losses,
+        point.horizon_loss,
+        point.fitness,
+        point.gflops,
+        point.architecture_gflops,
+        point.domain_losses,
+    )

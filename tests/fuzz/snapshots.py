@@ -14,6 +14,7 @@ from orchestrator.event_log import LOG_NAME, EventLog
 from orchestrator.events import Ledger, Ordered, Reported
 from orchestrator.fitness import Fitness, FitnessRule
 from orchestrator.population import CurvePoint, Life, MemberRecord, Outcome
+from orchestrator.pricing import Prices
 from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
 from orchestrator.search_state import SearchState
 from orchestrator.snapshots.folder import FORMAT, SnapshotFolder
@@ -37,7 +38,7 @@ NAME = f"{0:012d}.json"
 @functools.cache
 def rows_json() -> bytes:
     """Return the state of two members: one trains, one waits."""
-    point = CurvePoint(tokens=8192, losses=(3.0, 3.1), fitness=-3.05)
+    point = CurvePoint(tokens=8192, losses=(3.0, 3.1), horizon_loss=3.05, fitness=-3.05)
     ledger = Ledger(tokens=8192, flops=1e9)
     life = Life(
         genome=CENTRE, ledger=ledger, curve=(point,), past_protocols=((0, CENTRE.protocol),)
@@ -77,7 +78,8 @@ def rows_json() -> bytes:
     )
     kept = Kept(
         records=records, makers=(task(0, 0), task(0, 1), task(1, 0)), stopping=None, closed=0,
-        best_life=life, best_generation=0, tokens=16384, flops=2e9, price=0.0,
+        best_life=life, best_generation=0, tokens=16384, flops=2e9, closed_tokens=8192,
+        prices=Prices(in_force=0.0, of_scores=0.0),
         proposers={"mutation": {"scale": 0.15, "pending": [[1, genome_to_json(CENTRE)]]}},
     )  # fmt: skip
     return to_json(rows_of(kept))
@@ -101,5 +103,5 @@ def proposers() -> WeightedProposers:
 def read_snapshot(directory: Path) -> None:
     with EventLog(directory / LOG_NAME) as log:
         found = SnapshotFolder(LocalFolder(directory), log)._read(0)
-    rules = SimpleNamespace(fitness=FitnessRule(), proposers=proposers())
+    rules = SimpleNamespace(fitness=FitnessRule(), mode="synchronous", proposers=proposers())
     SearchState.restored(rules, found.kept)

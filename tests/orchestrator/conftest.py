@@ -183,10 +183,11 @@ class Simulation:
         *,
         order=None,
         fails=lambda task: False,
+        answers=answer,
         decided_again=DECIDED_AGAIN,
         every=None,
     ):
-        self.path, self.rules, self.fails = path, rules, fails
+        self.path, self.rules, self.fails, self.answers = path, rules, fails, answers
         self.decided_again, self.every = decided_again, every
         self.order = np.random.default_rng(order) if order is not None else None
         self.told = []
@@ -216,7 +217,7 @@ class Simulation:
                 at = 0 if self.order is None else int(self.order.integers(len(open_tasks)))
                 task = open_tasks.pop(at)
                 assert task.source is None or task.source in search.needed_states()
-                open_tasks += search.receive(answer(task, fails=self.fails))
+                open_tasks += search.receive(self.answers(task, fails=self.fails))
                 answered += 1
             self.departures = journal.departures
             self.open_tasks = open_tasks

@@ -29,9 +29,19 @@ SEARCHES = {
     "failing one by one": {"members": 3, "mode": "asynchronous"},
     "with a front's price": {"fitness": FitnessRule(price_of_front=True)},
     "with the game": {"fitness": FitnessRule(price_of_front=True, game=GameTerms())},
+    "with a front's price, one by one": {
+        "mode": "asynchronous", "fitness": FitnessRule(price_of_front=True),
+    },
+    "with the game, one by one": {
+        "mode": "asynchronous", "members": 4,
+        "fitness": FitnessRule(price_of_front=True, game=GameTerms(nash_average=0.5)),
+    },
     "stagnating": {"stagnation_generations": 2, "generations": 12},
+    "stagnating one by one": {
+        "stagnation_generations": 1, "generations": 8, "mode": "asynchronous", "members": 4,
+    },
     "spending": {"budget_flops": 1e11},
-}
+}  # fmt: skip
 
 
 def made(rules, name):
@@ -52,7 +62,9 @@ def state_of(search):
         state._closed,
         state._best_life,
         state._best_generation,
+        state._closed_tokens,
         (state._tokens, state._flops),
+        appraisal.price_of_scores,
         (appraisal._price, appraisal._lineages._living, appraisal._lineages._finished),
         (proposers["mutation"].scale, proposers["mutation"]._pending),
         search.needed_states(),

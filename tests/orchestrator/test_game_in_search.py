@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.appraisal import Score
 from orchestrator.component_game import ComponentGame
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import GenerationClosed, Ordered, Reported, Scored, SearchFinished
@@ -131,7 +132,10 @@ def test_a_changed_price_is_nobodys_gain(tmp_path, simulation, rules):
     gflops = flops_per_token(life.genome.architecture, sequence_length=32) / 1e9
     assert [point.gflops for point in life.curve] == [pytest.approx(gflops)] * len(life.curve)
     running = replace(record, running=life, outcome=None)
-    dear = running.answered(record.outcome.report, record.outcome.fitness, price=7.0, gflops=gflops)
+    dear = running.answered(
+        record.outcome.report,
+        Score(fitness=record.outcome.fitness, price=7.0, gflops=gflops, architecture_gflops=gflops),
+    )
     for before, after in zip(life.curve, dear.outcome.life.curve, strict=False):
         assert after.fitness == pytest.approx(before.fitness - 7.0 * gflops)
         assert after.losses == before.losses

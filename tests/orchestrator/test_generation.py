@@ -25,7 +25,10 @@ def record_of(member, losses, made, answer):
     genome = made.first_genomes[member]
     points = tuple(
         CurvePoint(
-            tokens=(i + 1) * INTERVAL, losses=tuple(row.tolist()), fitness=-float(np.mean(row))
+            tokens=(i + 1) * INTERVAL,
+            losses=tuple(row.tolist()),
+            horizon_loss=float(np.mean(row)),
+            fitness=-float(np.mean(row)),
         )
         for i, row in enumerate(losses)
     )

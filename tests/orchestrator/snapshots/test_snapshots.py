@@ -105,7 +105,7 @@ def test_lives_share_their_histories(tmp_path, simulation, rules):
         points = [p for record in kept.records for p in record.outcome.life.curve]
         assert len(rows.points) == len({id(point) for point in points})
     assert len(rows.points) < len(points)
-    assert side.search._state.kept().price > 0
+    assert side.search._state.kept().prices.in_force > 0
 
 
 def resumed(simulation, rules, directory, *, name="synchronous"):
@@ -146,7 +146,9 @@ OF_NO_USE = {
     ),
     "a directory": lambda path: (path.unlink(), path.mkdir()),
     "no rows": lambda path: sealed(path, b"[]"),
-    "a row before itself": lambda path: changed(path, points=[[0, 1, [1.0], 1.0, 0.0]]),
+    "a row before itself": lambda path: changed(
+        path, points=[[0, 1, [1.0], 1.0, 1.0, 0.0, 0.0, None]]
+    ),
     "a life that is not there": lambda path: changed(path, lives=[]),
     "no such genome": lambda path: changed(path, genomes=[{}]),
     "fewer members": lambda path: changed(
