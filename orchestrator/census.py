@@ -23,10 +23,10 @@ MOST_VIEWS = 8
 
 
 class View:
-    """What is asked of the members that have reported, as they were at some tokens."""
+    """What is asked of the members that have reported, as they were at some tokens and price."""
 
-    def __init__(self, at: int | None) -> None:
-        self._at = at
+    def __init__(self, at: int | None, price: float | None) -> None:
+        self._at, self._price = at, price
         self._outcomes: list[Outcome | None] = []
         self._candidates: list[Candidate | None] = []
         self._changed: set[int] = set()
@@ -39,7 +39,7 @@ class View:
         for member in self._changed:
             outcome = self._outcomes[member]
             assert outcome is not None
-            found = outcome.candidate(at=self._at)
+            found = outcome.candidate(at=self._at, price=self._price)
             if found != self._candidates[member]:
                 self._candidates[member] = found
         self._changed.clear()
@@ -66,7 +66,8 @@ class View:
             return
         self._outcomes[member] = outcome
         self._changed.add(member)
-        forgotten, gained = self._gains.pop(member, None), outcome.gain(at=self._at)
+        forgotten = self._gains.pop(member, None)
+        gained = outcome.gain(at=self._at, price=self._price)
         if forgotten is not None:
             del self._sorted_gains[bisect_left(self._sorted_gains, forgotten)]
         if gained is not None:
@@ -79,7 +80,7 @@ class Census:
 
     def __init__(self) -> None:
         self._records: list[MemberRecord] = []
-        self._views: dict[int | None, View] = {}
+        self._views: dict[tuple[int | None, float | None], View] = {}
         self._generations: Counter[int] = Counter()
         self._running = 0
 
@@ -110,21 +111,23 @@ class Census:
         """The newest generation that all members have reported; -1: none."""
         return min(self._generations, default=_NONE_YET)
 
-    def seen(self, at: int | None) -> View:
+    def seen(self, at: int | None, price: float | None = None) -> View:
         """Return the population as it was at some tokens.
 
         Args:
             at: Members that have trained more are seen as they were then, or last before. None:
                 all as they are.
+            price: At which all are compared, nats per token for one GFLOP per training token.
+                None: each at the one at which it was scored.
         """
-        view = self._views.pop(at, None)
+        view = self._views.pop((at, price), None)
         if view is None:
-            view = View(at)
+            view = View(at, price)
             for record in self._records:
                 view.enter(record.member, record.outcome)
             if len(self._views) == MOST_VIEWS:
                 del self._views[next(iter(self._views))]  # what was not asked for the longest
-        self._views[at] = view
+        self._views[at, price] = view
         return view
 
     def enter(self, record: MemberRecord) -> None:

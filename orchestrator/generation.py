@@ -13,7 +13,7 @@ from orchestrator.selection import ReplaceBy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.census import Census
+    from orchestrator.census import Census, View
     from orchestrator.events import Reported
     from orchestrator.population import MemberRecord
     from orchestrator.proposers import WeightedProposers
@@ -49,8 +49,8 @@ def breed(
 ) -> list[Child]:
     """Decide about the members that are due, in the order of their numbers.
 
-    Where one is due alone (asynchronous), the others are seen as they were at its tokens: what
-    is decided about it does not depend on how far ahead they are.
+    Where one is due alone (asynchronous), the others are seen as they were at its tokens and at
+    its price: what is decided about it does not depend on how far ahead they are.
 
     Args:
         census: The whole population; members without a report yet are no candidates.
@@ -63,7 +63,7 @@ def breed(
         seed: Of the search.
     """
     whole = len(due) == len(census)
-    seen = census.seen(_tokens(due[0]) if len(due) == 1 else None)
+    seen = _seen(census, due)
     verdicts = policy.select(
         seen.candidates,
         due=frozenset(r.member for r in due),
@@ -162,7 +162,7 @@ def observations(*, census: Census, due: Sequence[MemberRecord]) -> tuple[Observ
     at its tokens: who is ahead gains less. A failed interval teaches nothing here: there is no
     number that would be true of it.
     """
-    seen = census.seen(_tokens(due[0]) if len(due) == 1 else None)
+    seen = _seen(census, due)
     middle = seen.median_gain
     return tuple(
         Observation(
@@ -178,6 +178,10 @@ def observations(*, census: Census, due: Sequence[MemberRecord]) -> tuple[Observ
     )
 
 
-def _tokens(record: MemberRecord) -> int:
-    assert record.outcome is not None
-    return record.outcome.life.ledger.tokens
+def _seen(census: Census, due: Sequence[MemberRecord]) -> View:
+    """Return the population as those that are due see it."""
+    if len(due) != 1:
+        return census.seen(None)
+    outcome = due[0].outcome
+    assert outcome is not None
+    return census.seen(outcome.life.ledger.tokens, outcome.life.price)

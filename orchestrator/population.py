@@ -76,6 +76,14 @@ class Life:
         curve = self.curve_until(tokens)
         return self if len(curve) == len(self.curve) else replace(self, curve=curve)
 
+    def at_price(
+        self, points: tuple[CurvePoint, ...], price: float | None
+    ) -> tuple[CurvePoint, ...]:
+        """Return points of its curve as they would be at a price; None: at its own."""
+        if price is None or price == self.price:
+            return points
+        return tuple(point.repriced(price - self.price) for point in points)
+
     def is_fitter_than(self, other: Life | None) -> bool:
         """Return whether it ends fitter than another life, at this one's price."""
         if other is None:
@@ -108,24 +116,26 @@ class Outcome:
         """Return the life as it was before the interval's evaluation; not of a failed one."""
         return replace(self.life, curve=self.life.curve[:-1])
 
-    def candidate(self, *, at: int | None = None) -> Candidate:
+    def candidate(self, *, at: int | None = None, price: float | None = None) -> Candidate:
         """Return what selection policies see.
 
         Args:
             at: Tokens of whom it is compared with. One that has trained more is seen as it was
                 then, or last before. None: as it is now.
+            price: At which both are compared, nats per token for one GFLOP per training token.
+                None: its own.
         """
         curve = self.life.curve
         past = curve if self.failed else self.life.curve_until(at)
         if len(past) < len(curve):
-            fitness, losses, tokens = past[-1].fitness, past[-1].losses, past[-1].tokens
+            losses, tokens = past[-1].losses, past[-1].tokens
         else:
-            fitness = -math.inf if self.fitness is None else self.fitness.value
             losses, tokens = self.report.losses, self.life.ledger.tokens
+        past = self.life.at_price(past, price)
         completed = self.key.generation + 1
         return Candidate(
             member=self.key.member,
-            fitness=fitness,
+            fitness=-math.inf if self.failed else past[-1].fitness,
             batch_losses=losses,
             generation=max(1, completed - (len(curve) - len(past))),
             tokens=tokens,
@@ -133,17 +143,18 @@ class Outcome:
             failed=self.failed,
         )
 
-    def gain(self, *, at: int | None = None) -> float | None:
+    def gain(self, *, at: int | None = None, price: float | None = None) -> float | None:
         """Return the fitness after the interval less the one it started from; none: it failed.
 
         It started from its own or from its donor's; fresh weights started from nothing.
 
         Args:
             at: Tokens of whom it is compared with; see `candidate`.
+            price: At which both are compared; see `candidate`.
         """
         if self.failed:
             return None
-        curve = self.life.curve_until(at)
+        curve = self.life.at_price(self.life.curve_until(at)[-2:], price)
         return curve[-1].fitness - (curve[-2].fitness if len(curve) > 1 else 0.0)
 
 
@@ -176,8 +187,7 @@ class MemberRecord:
         before = self.running
         curve, fitness = before.curve, score.fitness
         if fitness is not None:
-            if score.price != before.price:
-                curve = tuple(earlier.repriced(score.price - before.price) for earlier in curve)
+            curve = before.at_price(curve, score.price)
             point = CurvePoint(
                 tokens=report.ledger.tokens,
                 losses=report.losses,

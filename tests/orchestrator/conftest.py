@@ -183,11 +183,12 @@ class Simulation:
         *,
         order=None,
         fails=lambda task: False,
-        answers=answer,
+        answers=None,
         decided_again=DECIDED_AGAIN,
         every=None,
     ):
-        self.path, self.rules, self.fails, self.answers = path, rules, fails, answers
+        self.path, self.rules, self.fails = path, rules, fails
+        self.answers = answer if answers is None else answers
         self.decided_again, self.every = decided_again, every
         self.order = np.random.default_rng(order) if order is not None else None
         self.told = []

@@ -64,10 +64,10 @@ def test_who_has_not_changed_is_the_same_object(tmp_path, simulation, rules, mon
 
     def checking(self, record):
         nonlocal kept
-        views = {at: view.candidates for at, view in self._views.items()}
+        views = {key: view.candidates for key, view in self._views.items()}
         enter(self, record)
-        for at, before in views.items():
-            now = self._views[at].candidates
+        for key, before in views.items():
+            now = self._views[key].candidates
             others = [c for c in before if c.member != record.member]
             assert all(any(c is o for c in now) for o in others)
             kept += len(others)
@@ -84,10 +84,10 @@ def test_a_report_of_an_asynchronous_search_looks_at_one_member(
     looked = 0
     candidate, wanted = Outcome.candidate, SearchState.wanted_makers
 
-    def seen(self, *, at=None):
+    def seen(self, *, at=None, price=None):
         nonlocal looked
         looked += 1
-        return candidate(self, at=at)
+        return candidate(self, at=at, price=price)
 
     def forgetting(self):
         nonlocal looked

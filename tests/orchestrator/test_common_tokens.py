@@ -274,6 +274,25 @@ def test_a_point_tells_loss_and_cost_without_price_and_game(tmp_path, simulation
     assert saving
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_the_winner_is_the_fittest_at_the_price_of_the_last_report(
+    tmp_path, simulation, rules, order
+):
+    made = rules(
+        mode="asynchronous", members=6, generations=6, fitness=FitnessRule(price_of_front=True)
+    )
+    side = simulation(tmp_path / LOG_NAME, made, order=order)
+    events = side.run()
+    last = max(n for n, event in enumerate(events) if isinstance(event, Scored))
+    price = [c.price for c in events[:last] if isinstance(c, GenerationClosed)][-1]
+    assert price > 0
+    newest = {r.member: r.outcome.life.curve[-1] for r in side.search.records}
+    prices = {r.outcome.life.price for r in side.search.records}
+    assert len(prices) > 1  # not all were scored at it
+    dearness = {m: p.horizon_loss + price * p.architecture_gflops for m, p in newest.items()}
+    assert events[-1].winner == min(dearness, key=dearness.get)
+
+
 def played_by_hand(events, members):
     """Yield, for each score, the Nash term that the log's own reports and lineages lead to."""
     orders, reports, newest = {}, {}, {}

@@ -103,3 +103,44 @@ def test_who_is_ahead_is_copied_as_it_is_now(rules, answer):
     )  # fmt: skip
     assert child.decision == "replace"
     assert child.source == StateKey(child.donor, 4)
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize("seed", range(6))
+def test_the_verdict_does_not_depend_on_the_price_at_which_the_others_were_scored(
+    rules, answer, policy, seed
+):
+    made = rules(members=MEMBERS, mode="asynchronous")
+    draw = np.random.default_rng(seed)
+    curves = [
+        3.0 - 0.1 * np.arange(4)[:, None] + draw.normal(0, 0.3, (4, 4)) for _ in range(MEMBERS)
+    ]
+    gflops = draw.gamma(2.0, 0.1, MEMBERS)
+
+    def verdict(prices):
+        records = []
+        for m in range(MEMBERS):
+            record = record_of(m, curves[m], made, answer)
+            life, price = record.outcome.life, prices[m]
+            curve = tuple(replace(p, gflops=gflops[m]).repriced(price) for p in life.curve)
+            outcome = replace(
+                record.outcome,
+                life=replace(life, curve=curve, price=price),
+                fitness=replace(
+                    record.outcome.fitness,
+                    value=curve[-1].fitness,
+                    parts=(("loss_present", -curve[-1].fitness), ("horizon_correction", 0.0),
+                           ("cost_price", 0.0), ("standard_error", 0.1)),
+                ),
+            )  # fmt: skip
+            records.append(replace(record, outcome=outcome))
+        census = census_of(records)
+        (child,) = breed(
+            census=census, due=records[:1], policy=POLICIES[policy](), proposers=made.proposers,
+            space=made.space, free=made.free_genes(4), generation=4, seed=seed,
+        )  # fmt: skip
+        (seen,) = observations(census=census, due=records[:1])
+        return child.decision, child.donor, pytest.approx(seen.gain, abs=1e-9)
+
+    together = verdict([2.0] * MEMBERS)
+    assert verdict([2.0, *draw.uniform(0, 20, MEMBERS - 1)]) == together

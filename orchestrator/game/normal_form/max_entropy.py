@@ -71,16 +71,20 @@ def _most_even(
     found = scipy.optimize.minimize(
         dual, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
     )
-    multipliers = _newton(advantage, np.asarray(found.x), tight)
-    strategy = np.zeros(scaled.shape[0])
-    strategy[played] = scipy.special.softmax(advantage @ multipliers)
-    floor = float((optimal @ (scaled - value)).min())
-    if float((strategy @ (scaled - value)).min()) < min(floor, 0.0) - 1e-7:
-        raise RuntimeError(
-            f"The strategy of largest entropy must be optimal, but the value {value:g} is missed "
-            f"by {-float((strategy @ (scaled - value)).min()):.1e}. Use solve_zero_sum instead."
-        )
-    return strategy
+    floor = min(float((optimal @ (scaled - value)).min()), 0.0)
+    multipliers = np.asarray(found.x)
+    for _ in range(scaled.shape[1]):
+        multipliers = _newton(advantage, multipliers, tight)
+        strategy = np.zeros(scaled.shape[0])
+        strategy[played] = scipy.special.softmax(advantage @ multipliers)
+        missed = -float((strategy @ (scaled - value)).min())
+        if missed <= 1e-7 - floor:
+            return strategy
+        multipliers = _released(advantage, multipliers, tight)
+    raise RuntimeError(
+        f"The strategy of largest entropy must be optimal, but the value {value:g} is missed by "
+        f"{missed:.1e}. Use solve_zero_sum instead."
+    )
 
 
 def _newton(
@@ -91,19 +95,14 @@ def _newton(
     """Bring the active constraints from 1e-6 to rounding error: Newton's method on the dual."""
     best, best_error = multipliers, np.inf
     for _ in range(_NEWTON_STEPS):
-        strategy = scipy.special.softmax(advantage @ multipliers)
-        gained = strategy @ advantage
-        active = tight | (multipliers > _ON_CONSTRAINT) | (gained < -_ON_CONSTRAINT)
+        gained, hessian, active = _model(advantage, multipliers, tight)
         error = float(np.abs(gained[active]).max(initial=0.0))
         if error < best_error:
             best, best_error = multipliers, error
         if error < 1e-15:
             break
-        hessian = (advantage * strategy[:, None]).T @ advantage - np.outer(gained, gained)
         step = np.zeros_like(multipliers)
-        step[active] = np.linalg.lstsq(
-            hessian[np.ix_(active, active)], gained[active], rcond=1e-12
-        )[0]
+        step[active] = np.linalg.lstsq(hessian, gained[active], rcond=1e-12)[0]
         height = float(scipy.special.logsumexp(advantage @ multipliers))
         for halvings in range(40):  # far from the solution a whole step may climb
             moved = multipliers - step / 2**halvings
@@ -112,6 +111,43 @@ def _newton(
                 break
         multipliers = moved
     return best
+
+
+def _released(
+    advantage: NDArray[np.float64],  # (k, n)
+    multipliers: NDArray[np.float64],  # (n,)
+    tight: NDArray[np.bool_],  # (n,)
+) -> NDArray[np.float64]:
+    """Take a slack constraint's weight away, where the dual falls all along a straight line.
+
+    Such a line leaves the strategy as it is, and no step of Newton's method goes along it. It ends
+    where the first weight that must not be negative is 0.
+    """
+    gained, hessian, active = _model(advantage, multipliers, tight)
+    step = np.linalg.lstsq(hessian, gained[active], rcond=1e-12)[0]
+    line = np.zeros_like(multipliers)
+    line[active] = gained[active] - hessian @ step
+    ending = np.flatnonzero(~tight & (line > 0) & (multipliers > 0))
+    if not ending.size:
+        return multipliers
+    lengths = multipliers[ending] / line[ending]
+    moved = multipliers - lengths.min() * line
+    moved[ending[lengths.argmin()]] = 0.0
+    bounded: NDArray[np.float64] = np.where(tight, moved, np.maximum(moved, 0.0))
+    return bounded
+
+
+def _model(
+    advantage: NDArray[np.float64],  # (k, n)
+    multipliers: NDArray[np.float64],  # (n,)
+    tight: NDArray[np.bool_],  # (n,)
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the dual's slope, its curvature along the active constraints, and which these are."""
+    strategy = scipy.special.softmax(advantage @ multipliers)
+    gained = strategy @ advantage
+    active = tight | (multipliers > _ON_CONSTRAINT) | (gained < -_ON_CONSTRAINT)
+    hessian = (advantage * strategy[:, None]).T @ advantage - np.outer(gained, gained)
+    return gained, hessian[np.ix_(active, active)], active
 
 
 def _relative_interior(

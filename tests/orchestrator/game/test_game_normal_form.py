@@ -90,6 +90,25 @@ def test_max_entropy_equilibrium_shares_between_clones():
     assert equilibrium.row == pytest.approx([1 / 6, 1 / 6, 1 / 3, 1 / 3], abs=1e-9)
 
 
+def test_max_entropy_equilibrium_gives_no_weight_to_a_slack_constraint():
+    """A meta-game of a search, of which the dual's first descent ends with such a weight."""
+    a = -np.array(
+        [
+            [1.287031340385468, 1.287031340385468, 1.2932426763901532],
+            [1.2895403487061359, 1.2895403487061359, 1.3028054048642224],
+            [1.2915843178205761, 1.2915843178205761, 1.2899335278948398],
+            [1.2811654364140783, 1.2811654364140783, 1.2975998902358699],
+            [1.3150866096020566, 1.3150866096020566, 1.3069515849919933],
+        ]
+    )
+    equilibrium, value = max_entropy_equilibrium(a)
+    expected, once = solve_zero_sum(a[:, 1:])
+    assert value == pytest.approx(once, abs=1e-9)
+    assert equilibrium.regret < 1e-9
+    share = expected.column[0] / 2
+    assert equilibrium.column == pytest.approx([share, share, expected.column[1]], abs=1e-9)
+
+
 def test_nash_average_ignores_clones_and_uniform_weights_do_not():
     scores = np.random.default_rng(3).normal(size=(5, 4))
     once = nash_average(scores)
