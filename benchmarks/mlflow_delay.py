@@ -33,13 +33,15 @@ def generations(place: Path, told: argparse.Namespace, *, recorded: bool) -> lis
         record = MlflowRecord(config, directory=place, patience_seconds=3600.0)
     seconds: list[float] = []
     with EventLog(place / LOG_NAME) as log:
-        for events in tell(told.members, told.generations, told.points):
+        for number, events in enumerate(tell(told.members, told.generations, told.points)):
+            if not recorded and number == told.without:
+                break
             began = time.perf_counter()
             time.sleep(told.seconds)
             log.append(events)
-            for number, event in enumerate(events):
-                if record is not None:
-                    record.on_event(event, number, replayed=False)
+            if record is not None:
+                for event in events:
+                    record.on_event(event, 0, replayed=False)
             seconds.append(time.perf_counter() - began)
     if record is not None:
         record.close()  # not in any generation, and out of the way of the next run
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=10_000)
     parser.add_argument("--points", type=int, default=100, help="intervals in a segment")
     parser.add_argument("--seconds", type=float, default=2.0, help="of training, a generation")
+    parser.add_argument("--without", type=int, help="generations of a run without; default: all")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--store", help="tracking URI; by default a SQLite file")
     told = parser.parse_args()
@@ -63,6 +66,11 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="masga-delay-") as temporary:
                 found = generations(Path(temporary, "told"), told, recorded=recorded)
             medians[recorded].append(statistics.median(found))
+            print(
+                f"    {len(found)} generations {'with' if recorded else 'without'}: "
+                f"{statistics.mean(found) * 1e3:.1f} ms in the mean, at most {max(found):.2f} s",
+                flush=True,
+            )
         without, with_it = medians[False][-1], medians[True][-1]
         print(
             f"pair {pair + 1}: {without * 1e3:.1f} ms a generation without, {with_it * 1e3:.1f} ms "
