@@ -10,7 +10,7 @@ TESTERS ?= 3
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 KERNELS := $(shell find cuda_ext -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' -o -name CMakeLists.txt)
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Most of what is installed is never imported: Python compiles what is, when it is, and keeps it.
 INSTALL := $(PIP) install --no-compile
 LISTED := import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
