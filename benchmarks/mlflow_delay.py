@@ -43,6 +43,12 @@ def generations(place: Path, told: argparse.Namespace, *, recorded: bool) -> lis
                 for event in events:
                     record.on_event(event, 0, replayed=False)
             seconds.append(time.perf_counter() - began)
+    print(
+        f"    {len(seconds) - 1} generations {'with' if recorded else 'without'} the record: "
+        f"{statistics.median(seconds[1:]) * 1e3:.1f} ms (median), "
+        f"{statistics.mean(seconds[1:]) * 1e3:.1f} (mean), at most {max(seconds[1:]):.2f} s",
+        flush=True,
+    )
     if record is not None:
         record.close()  # not in any generation, and out of the way of the next run
         print(f"    at the end: {record.lost or 'all recorded'}"[:160])
@@ -66,11 +72,6 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="masga-delay-") as temporary:
                 found = generations(Path(temporary, "told"), told, recorded=recorded)
             medians[recorded].append(statistics.median(found))
-            print(
-                f"    {len(found)} generations {'with' if recorded else 'without'}: "
-                f"{statistics.mean(found) * 1e3:.1f} ms in the mean, at most {max(found):.2f} s",
-                flush=True,
-            )
         without, with_it = medians[False][-1], medians[True][-1]
         print(
             f"pair {pair + 1}: {without * 1e3:.1f} ms a generation without, {with_it * 1e3:.1f} ms "
