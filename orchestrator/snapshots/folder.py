@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ EVERY = 50_000
 """Events between snapshots, at least: following so many takes three seconds."""
 _LEFT = 2
 """Snapshots that are left, so that one is old enough for its newest events to be decided again."""
+_NAME = re.compile(r"[0-9]{12}\.json")
+_HALF_WRITTEN = re.compile(r"\.[0-9]{12}\.json\.[0-9a-f]+")
 _LOG = logging.getLogger("masga")
 
 
@@ -66,15 +69,21 @@ class SnapshotFolder:
         self._rows = len(rows)
         try:
             self._folder.write(_name(snapshot.events), self._sealed(to_json(rows), snapshot.events))
-            numbers = sorted(self._numbers(), reverse=True)
-            left = [n for n in numbers if n <= snapshot.events][:_LEFT]
-            self._folder.delete(*(_name(number) for number in numbers if number not in left))
+            self._leave_newest(snapshot.events)
         except (OSError, PydanticSerializationError, UserError) as error:
             _LOG.warning(
                 "The snapshot %s is not kept; going on with this search will take longer: %s",
                 self._place(snapshot.events),
                 error,
             )
+
+    def _leave_newest(self, most: int) -> None:
+        """Delete all but the newest snapshots, and what a crash left of one half written."""
+        names = [entry.name for entry in self._folder.entries()]
+        kept = sorted((name for name in names if _NAME.fullmatch(name)), reverse=True)
+        left = [name for name in kept if name <= _name(most)][:_LEFT]
+        half = [name for name in names if _HALF_WRITTEN.fullmatch(name)]
+        self._folder.delete(*half, *(name for name in kept if name not in left))
 
     def _sealed(self, body: bytes, events: int) -> tuple[bytes, bytes]:
         bound = self._log.checksum_before(events)
@@ -94,10 +103,10 @@ class SnapshotFolder:
 
     def _numbers(self) -> list[int]:
         try:
-            names = [entry.name.removesuffix(".json") for entry in self._folder.entries()]
+            names = [entry.name for entry in self._folder.entries()]
         except (OSError, UserError):
             return []
-        return [int(name) for name in names if name.isascii() and name.isdigit()]
+        return [int(name.removesuffix(".json")) for name in names if _NAME.fullmatch(name)]
 
     def _place(self, events: int) -> object:
         return self._folder.place(_name(events))

@@ -242,6 +242,21 @@ def test_one_that_cannot_be_kept_is_warned_about_and_not_tried_each_time(
     assert "will take longer" in told
 
 
+def test_what_a_crash_left_half_written_goes_and_other_files_stay(tmp_path, simulation, rules):
+    folder = tmp_path / "a" / "snapshots"
+    names = begun(simulation, rules, "synchronous", tmp_path / "a", reports=8)
+    assert 1 <= len(names) <= 2
+    for name in (".000000000020.json.0123abcd", "999999999999.json", "notes.json", "12.json"):
+        (folder / name).write_text("{}")
+    side = simulation(tmp_path / "a" / LOG_NAME, made(rules, "synchronous"), every=ALWAYS,
+                      **options_of("synchronous"))  # fmt: skip
+    side.run(stop_after=20)
+    found = {path.name for path in folder.iterdir()}
+    assert {"notes.json", "12.json"} < found
+    assert len(found) == 4
+    assert not found & {*names, "999999999999.json"}
+
+
 def test_they_are_due_after_as_many_events_as_they_have_rows(tmp_path, simulation, rules):
     side = simulation(tmp_path / LOG_NAME, rules())
     side.run(stop_after=20)
