@@ -5,7 +5,6 @@ A deterministic function of the rules and of what it was told, like the search t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.common_tokens import abreast, players_of
@@ -15,6 +14,7 @@ from orchestrator.game_terms import GameEvidence, nash_advantages
 from orchestrator.guard_rail import NO_GUARD_RAIL, GuardRail, Lineages, features, fit_guard_rail
 from orchestrator.pricing import Prices, front_price
 from orchestrator.randomness import WHOLE_POPULATION, generator
+from orchestrator.score import Score
 from orchestrator.standings import learning_rates, standing
 from search_spaces.gpt.cost import flops_per_token
 
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
     from orchestrator.pricing import Priced
     from orchestrator.rules import Rules
     from search_spaces.gpt.architecture import Architecture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What an interval came to."""
-
-    fitness: Fitness | None
-    """None: it failed."""
-    price: float
-    """mu at which it was scored, nats per token for one GFLOP per training token."""
-    gflops: float
-    """GFLOPs of a training token that the fitness was charged for."""
-    architecture_gflops: float
-    """GFLOPs of a training token of the architecture: what was charged, and what the game saved."""
-    domain_losses: tuple[float, ...] | None = None
-    """What members that report later are compared with; see `CurvePoint.domain_losses`."""
 
 
 class Appraisal:

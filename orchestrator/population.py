@@ -13,9 +13,9 @@ from orchestrator.selection import Candidate
 from orchestrator.tasks import StateKey
 
 if TYPE_CHECKING:
-    from orchestrator.appraisal import Score
     from orchestrator.events import Ordered, Reported
     from orchestrator.fitness import Fitness
+    from orchestrator.score import Score
     from search_spaces.genome import Genome
     from search_spaces.gpt.protocol import Protocol
 

@@ -20,11 +20,11 @@ from search_spaces.genome import genome_from_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orchestrator.appraisal import Score
     from orchestrator.events import Ordered, Reported, StopReason
     from orchestrator.population import CurvePoint, Outcome
     from orchestrator.pricing import Priced
     from orchestrator.rules import Rules
+    from orchestrator.score import Score
 
 MAKERS = 3
 """Tasks a member that may be remembered before those that nobody needs are looked for: two of each

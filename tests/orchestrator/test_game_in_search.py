@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.appraisal import Score
 from orchestrator.component_game import ComponentGame
 from orchestrator.event_log import LOG_NAME, read_log
 from orchestrator.events import GenerationClosed, Ordered, Reported, Scored, SearchFinished
 from orchestrator.fitness import FitnessRule
 from orchestrator.game_terms import GameTerms
 from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
+from orchestrator.score import Score
 from search_spaces.gpt.cost import flops_per_token
 
 TERMS = GameTerms(remaining_improvement=0.1, nash_average=0.5, guard_rail=True)
