@@ -34,7 +34,7 @@ def _nobody(*_: object) -> None:
     """Watch nothing: displays and records are other benchmarks' matter."""
 
 
-def _untold(events: Iterable[Event], *, number: int) -> None:
+def _untold(events: Iterable[Event], number: int) -> None:
     """Tell nobody of the past; a search tells its displays in a thread."""
 
 

@@ -7,7 +7,7 @@ logged, the log wins, and once the log is used up new events are appended to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from orchestrator.advances import settled
 from orchestrator.errors import UserError
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.event_log import EventLog
     from orchestrator.events import Event
 
-    class OnPast(Protocol):
-        """See `Journal`."""
-
-        def __call__(self, events: Iterable[Event], *, number: int) -> None:
-            """Tell events, the first of which has this number."""
-
 
 class Journal:
     """Gives each event its place: replayed from the log or appended to it, then told to listeners.
@@ -32,8 +26,8 @@ class Journal:
     Args:
         log: The open log; its `events` are replayed first.
         listener: Called with (event, number, replayed) once an event is certain.
-        on_past: Given events at once, and the number of the first, where their effect is known
-            without meeting them again; none: the listener is told them one by one.
+        on_past: Called with (events, number of the first) where their effect is known without
+            meeting them again; none: the listener is told them one by one.
     """
 
     def __init__(
@@ -41,7 +35,7 @@ class Journal:
         log: EventLog,
         listener: Callable[[Event, int, bool], None],
         *,
-        on_past: OnPast | None = None,
+        on_past: Callable[[Iterable[Event], int], None] | None = None,
     ) -> None:
         self._log = log
         self._listener = listener
@@ -64,7 +58,7 @@ class Journal:
         Raises:
             UserError: The log tells of another course of events than its own reports lead to.
         """
-        logged = self._logged(len(events))
+        logged = self._next(len(events))
         replayed = [
             self._confirm(*pair, number=self.number + n)
             for n, pair in enumerate(zip(events, logged, strict=False))
@@ -84,7 +78,7 @@ class Journal:
         self._listener(event, self.number, replayed)
         self.number += 1
 
-    def _logged(self, count: int) -> Sequence[Event]:
+    def _next(self, count: int) -> Sequence[Event]:
         """Return the next events of the log, as many as there are."""
         if self._ahead_from is None:
             return self._log.events[self.number : self.number + count]
@@ -104,8 +98,7 @@ class Journal:
             for event in self._log.events[self.number : number]:
                 self._tell(event, replayed=True)
         else:
-            past = self._log.events.read_apart(self.number, number)
-            self._on_past(past, number=self.number)
+            self._on_past(self._log.events.read_apart(self.number, number), self.number)
             self.number = number
 
     def settled(self, *, newest: int) -> tuple[Event, ...]:

@@ -67,7 +67,7 @@ class Audience:
             else:
                 self._tell_event(event, number, replayed)
 
-    def on_past(self, events: Iterable[Event], *, number: int) -> None:
+    def on_past(self, events: Iterable[Event], number: int) -> None:
         """Tell events of long ago in a thread; those that come meanwhile are told after them.
 
         A search that goes on from a snapshot does not wait until a million events are read.

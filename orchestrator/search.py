@@ -125,11 +125,9 @@ class Search:
 
     def _keep_snapshot(self) -> None:
         """Keep the state if that is due: everybody has his orders, and nobody waits for it."""
-        journal, snapshots = self._journal, self._snapshots
-        if snapshots is None or journal.number < journal.logged:
-            return
-        if snapshots.is_due(journal.number):
-            snapshots.keep(Snapshot(events=journal.number, kept=self._state.kept()))
+        number = self._journal.number
+        if self._snapshots is not None and self._snapshots.is_due(number):
+            self._snapshots.keep(Snapshot(events=number, kept=self._state.kept()))
 
     def receive(self, report: Reported | Assessed) -> tuple[Task, ...]:
         """Take one answer of a worker and return the tasks that follow from it.

@@ -13,7 +13,7 @@ from orchestrator.census import Census
 from orchestrator.common_tokens import abreast
 from orchestrator.events import GenerationClosed
 from orchestrator.population import Life, MemberRecord, changed, inherited
-from orchestrator.snapshots.kept import Kept
+from orchestrator.snapshots.kept import Kept, Progress
 from orchestrator.tasks import StateKey, Train, task_seed
 from search_spaces.genome import genome_from_json
 
@@ -61,13 +61,12 @@ class SearchState:
         state = cls(rules)
         for record in kept.records:
             state.census.enter(record)
-        state.appraisal.go_on_with(kept.prices)
-        state.stopping = kept.stopping
         state._makers = {task.key: task for task in kept.makers}
-        state._closed = kept.closed
-        state._best_life, state._best_generation = kept.best_life, kept.best_generation
-        state._closed_tokens = kept.closed_tokens
-        state._tokens, state._flops = kept.tokens, kept.flops
+        state._best_life, progress = kept.best_life, kept.progress
+        state.appraisal.go_on_with(progress.prices)
+        state.stopping, state._best_generation = progress.stopping, progress.best_generation
+        state._closed, state._closed_tokens = progress.closed, progress.closed_tokens
+        state._tokens, state._flops = progress.tokens, progress.flops
         if missing := state.wanted_makers() - state._makers.keys():
             raise ValueError(f"states have makers, but these are missing: {missing}.")
         if rules.proposers is not None:
@@ -81,14 +80,16 @@ class SearchState:
         return Kept(
             records=self.census.records,
             makers=tuple(task for key, task in self._makers.items() if key in wanted),
-            stopping=self.stopping,
-            closed=self._closed,
             best_life=self._best_life,
-            best_generation=self._best_generation,
-            closed_tokens=self._closed_tokens,
-            tokens=self._tokens,
-            flops=self._flops,
-            prices=self.appraisal.prices,
+            progress=Progress(
+                stopping=self.stopping,
+                closed=self._closed,
+                closed_tokens=self._closed_tokens,
+                best_generation=self._best_generation,
+                tokens=self._tokens,
+                flops=self._flops,
+                prices=self.appraisal.prices,
+            ),
             proposers={} if proposers is None else proposers.memory(),
         )
 

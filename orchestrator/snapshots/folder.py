@@ -63,7 +63,7 @@ class SnapshotFolder:
         return events - self._newest >= max(self._every, self._rows)
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Keep the state after all events of the log; a failure is warned about."""
+        """Keep the state after so many events of the log; a failure is warned about."""
         self._newest = snapshot.events
         rows = rows_of(snapshot.kept)
         self._rows = len(rows)

@@ -5,11 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.events import StopReason  # noqa: TC001 - for `rows.made_rows`
+from orchestrator.pricing import Prices  # noqa: TC001
+
 if TYPE_CHECKING:
-    from orchestrator.events import JSON, StopReason
+    from orchestrator.events import JSON
     from orchestrator.population import Life, MemberRecord
-    from orchestrator.pricing import Prices
     from orchestrator.tasks import Train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a search has come, in plain values."""
+
+    stopping: StopReason | None
+    closed: int
+    """The newest closed generation; -1: none."""
+    closed_tokens: int | None
+    """Tokens that all living members had trained when it closed; none: nobody lived."""
+    best_generation: int
+    """Since which stagnation is counted."""
+    tokens: int
+    flops: float
+    prices: Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +38,9 @@ class Kept:
     """The population, by member."""
     makers: tuple[Train, ...]
     """The tasks of all states that may be asked for; those before them are left out."""
-    stopping: StopReason | None
-    closed: int
-    """The newest closed generation; -1: none."""
     best_life: Life | None
     """The fittest of all closed generations' best."""
-    best_generation: int
-    closed_tokens: int | None
-    """Tokens that all living members had trained when it closed; none: nobody lived."""
-    tokens: int
-    flops: float
-    prices: Prices
+    progress: Progress
     proposers: dict[str, JSON]
     """Their memories, by name."""
 
@@ -54,4 +64,4 @@ class Snapshots(Protocol):
         """Return whether the state after so many events is worth keeping."""
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Keep the state after all events of the log."""
+        """Keep the state after so many events of the log."""

@@ -44,14 +44,8 @@ def kept_of(rows: StateRows) -> Kept:
     kept = Kept(
         records=tuple(_member(n, row, lives) for n, row in enumerate(rows.members)),
         makers=tuple(_task(row, genomes) for row in rows.makers),
-        stopping=rows.stopping,
-        closed=rows.closed,
         best_life=None if rows.best_life is None else _at(lives, rows.best_life),
-        best_generation=rows.best_generation,
-        closed_tokens=rows.closed_tokens,
-        tokens=rows.tokens,
-        flops=rows.flops,
-        prices=rows.prices,
+        progress=rows.progress,
         proposers=rows.proposers,
     )
     if kept.best_life is not None and not kept.best_life.curve:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.events import Ledger, Ordered, Reported, StopReason  # noqa: TC001 - for `maker`
-from orchestrator.pricing import Prices  # noqa: TC001 - for `maker`
+from orchestrator.events import Ledger, Ordered, Reported  # noqa: TC001 - for `maker`
 from orchestrator.record_schema import maker
+from orchestrator.snapshots.kept import Progress  # noqa: TC001 - for `maker`
 
 NOTHING = -1
 """In place of a row: there is none before this one."""
@@ -76,14 +76,8 @@ class StateRows:
     lives: tuple[LifeRow, ...]
     members: tuple[MemberRow, ...]
     makers: tuple[TaskRow, ...]
-    stopping: StopReason | None
-    closed: int
     best_life: int | None
-    best_generation: int
-    closed_tokens: int | None
-    tokens: int
-    flops: float
-    prices: Prices
+    progress: Progress
     proposers: dict[str, Any]
 
     def __len__(self) -> int:

@@ -39,14 +39,8 @@ def rows_of(kept: Kept) -> StateRows:
         lives=tuple(taking.lives.rows),
         members=members,
         makers=makers,
-        stopping=kept.stopping,
-        closed=kept.closed,
         best_life=best_life,
-        best_generation=kept.best_generation,
-        closed_tokens=kept.closed_tokens,
-        tokens=kept.tokens,
-        flops=kept.flops,
-        prices=kept.prices,
+        progress=kept.progress,
         proposers=kept.proposers,
     )
 

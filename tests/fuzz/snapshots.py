@@ -18,7 +18,7 @@ from orchestrator.pricing import Prices
 from orchestrator.proposers import PROPOSERS, WeightedProposer, WeightedProposers
 from orchestrator.search_state import SearchState
 from orchestrator.snapshots.folder import FORMAT, SnapshotFolder
-from orchestrator.snapshots.kept import Kept
+from orchestrator.snapshots.kept import Kept, Progress
 from orchestrator.snapshots.writing import rows_of
 from orchestrator.tasks import StateKey, Train
 from search_spaces.genome import genome_to_json
@@ -77,9 +77,11 @@ def rows_json() -> bytes:
         MemberRecord(member=1, order=order(1, 0), running=None, outcome=outcome(1)),
     )
     kept = Kept(
-        records=records, makers=(task(0, 0), task(0, 1), task(1, 0)), stopping=None, closed=0,
-        best_life=life, best_generation=0, tokens=16384, flops=2e9, closed_tokens=8192,
-        prices=Prices(in_force=0.0, of_scores=0.0),
+        records=records, makers=(task(0, 0), task(0, 1), task(1, 0)), best_life=life,
+        progress=Progress(
+            stopping=None, closed=0, closed_tokens=8192, best_generation=0, tokens=16384, flops=2e9,
+            prices=Prices(in_force=0.0, of_scores=0.0),
+        ),
         proposers={"mutation": {"scale": 0.15, "pending": [[1, genome_to_json(CENTRE)]]}},
     )  # fmt: skip
     return to_json(rows_of(kept))

@@ -224,7 +224,7 @@ class Simulation:
             self.open_tasks = open_tasks
         return read_log(self.path)[0]
 
-    def _past(self, events, *, number):
+    def _past(self, events, number):
         assert number == len(self.told)
         self.told += events
         self.passed_over += len(self.told) - number

@@ -110,16 +110,23 @@ def lineage(member, generation, orders):
         at = orders[at].source
 
 
+def course_of(events, members):
+    """Yield each event with the population's orders, reports and newest generations up to it."""
+    orders, reports, newest = {}, {}, {}
+    for event in events:
+        if isinstance(event, Ordered) and event.member < members:
+            orders[event.member, event.generation] = event
+        elif isinstance(event, Reported) and event.member < members:
+            reports[event.member, event.generation] = event
+            newest[event.member] = event.generation
+        yield event, orders, reports, newest
+
+
 def brute_force(events, members):
     """Yield, for each closing, what a log tells of the living at their common tokens."""
-    orders, reports, fitness, newest = {}, {}, {}, {}
-    for event in events:
+    fitness = {}
+    for event, orders, reports, newest in course_of(events, members):
         match event:
-            case Ordered() if event.member < members:
-                orders[event.member, event.generation] = event
-            case Reported() if event.member < members:
-                reports[event.member, event.generation] = event
-                newest[event.member] = event.generation
             case Scored():
                 fitness[event.member, event.generation] = event.fitness
             case GenerationClosed():
@@ -295,14 +302,8 @@ def test_the_winner_is_the_fittest_at_the_price_of_the_last_report(
 
 def played_by_hand(events, members):
     """Yield, for each score, the Nash term that the log's own reports and lineages lead to."""
-    orders, reports, newest = {}, {}, {}
-    for event in events:
+    for event, orders, reports, newest in course_of(events, members):
         match event:
-            case Ordered() if event.member < members:
-                orders[event.member, event.generation] = event
-            case Reported() if event.member < members:
-                reports[event.member, event.generation] = event
-                newest[event.member] = event.generation
             case Scored() if event.fitness is not None:
                 key = (event.member, event.generation)
                 living = [k for k in newest.items() if reports[k].failure is None]

@@ -125,7 +125,7 @@ def test_the_last_line_is_found_whatever_is_torn_off_behind_it(path, monkeypatch
 def test_a_journal_passes_over_what_is_known(path):
     told, past = [], []
     with EventLog(path) as log:
-        for on_past in (None, lambda events, *, number: past.append((number, list(events)))):
+        for on_past in (None, lambda events, number: past.append((number, list(events)))):
             told.clear()
             journal = Journal(log, lambda *event: told.append(event), on_past=on_past)
             journal.record(EVENTS[:2])

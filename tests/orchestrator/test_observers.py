@@ -90,7 +90,7 @@ def test_the_past_is_told_first_whatever_comes_meanwhile():
         go_on.wait(30)
         yield from [EVENT] * 5000
 
-    audience.on_past(past(), number=7)
+    audience.on_past(past(), 7)
     assert began.wait(30)
     tell(audience, 5008)
     audience.on_progress(())  # of a moment that has gone when it could be shown
@@ -108,7 +108,7 @@ def test_the_past_is_told_first_whatever_comes_meanwhile():
 def test_once_the_past_is_told_all_is_told_at_once():
     witness = Witness()
     audience = Audience([witness])
-    audience.on_past(iter([EVENT]), number=0)
+    audience.on_past(iter([EVENT]), 0)
     audience._teller.join()
     tell(audience, 1)
     audience.on_progress(())
@@ -124,7 +124,7 @@ def test_a_past_that_cannot_be_read_ends_the_show_and_nothing_else(caplog):
         raise OSError("the log has gone")
 
     with caplog.at_level(logging.WARNING, logger="masga"):
-        audience.on_past(past(), number=0)
+        audience.on_past(past(), 0)
         audience._teller.join()
     tell(audience, 1)
     audience.close()
@@ -138,7 +138,7 @@ def test_an_observer_that_fails_in_the_past_is_dropped_as_ever(caplog):
     good, bad = Witness(), Failing()
     audience = Audience([bad, good])
     with caplog.at_level(logging.WARNING, logger="masga"):
-        audience.on_past(iter([EVENT, EVENT]), number=0)
+        audience.on_past(iter([EVENT, EVENT]), 0)
         audience.close()
     assert good.seen == [(0, True), (1, True), "closed"]
     assert len(caplog.messages) == 1

@@ -105,7 +105,7 @@ def test_lives_share_their_histories(tmp_path, simulation, rules):
         points = [p for record in kept.records for p in record.outcome.life.curve]
         assert len(rows.points) == len({id(point) for point in points})
     assert len(rows.points) < len(points)
-    assert side.search._state.kept().prices.in_force > 0
+    assert side.search._state.kept().progress.prices.in_force > 0
 
 
 def resumed(simulation, rules, directory, *, name="synchronous"):
