@@ -66,23 +66,21 @@ def services(pytestconfig, postgres, store, tmp_path):
         [docker / "new_secrets.sh"], capture_output=True, text=True, check=True
     ).stdout
     secrets = dict(line.split("=", 1) for line in made.splitlines())
-    text = re.sub(
-        r"\$\{(\w+):\?[^}]*\}",
-        lambda found: secrets[found[1]],
-        (docker / "compose.yaml").read_text(),
-    )
     users = tmp_path / "mlflow_users.ini"
     ini = (docker / "mlflow_users.ini").read_text()
     users.write_text(ini.replace("/var/lib/mlflow", str(tmp_path)))
     port = str(free_port())
-    text = (
-        re.sub(r"postgresql\+pg8000:\S+", postgres, text)
+    text = (  # the file's own words first: what takes their place may hold any digits
+        (docker / "compose.yaml")
+        .read_text()
+        .replace("5000", port)
         .replace("store:7070", f"127.0.0.1:{store}")
         .replace("--host 0.0.0.0", "--host 127.0.0.1")
-        .replace("5000", port)
         .replace("http://mlflow:", "http://127.0.0.1:")
         .replace("/etc/masga/mlflow_users.ini", str(users))
     )
+    text = re.sub(r"postgresql\+pg8000:.*", postgres, text)
+    text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: secrets[found[1]], text)
     return yaml.safe_load(text)["services"], port
 
 
@@ -121,7 +119,8 @@ def test_searches_reach_mlflow_its_database_and_the_store_with_what_the_cluster_
         assert found == uri
         sync(directory, tracking_uri=found, experiment="masga", register_model=None)
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
     import boto3
 
