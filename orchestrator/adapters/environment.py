@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -95,7 +96,8 @@ def ray_cluster(
                 raise _no_start(error) from error
         yield lifeline
     finally:
-        ray.shutdown()
+        with _no_garbage_collected():
+            ray.shutdown()
         lifeline.leave()
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
@@ -118,6 +120,21 @@ def variables_of_actors(*, own_cluster: bool) -> Iterator[None]:
         replaced(class_cache, "ENV_VARS_TO_PROPAGATE", set() if own_cluster else harmless),
     ):
         yield
+
+
+@contextlib.contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Keep other threads from collecting garbage.
+
+    Ray ends a process, with code 1, that drops an object reference while Ray is shut down.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Where a local cluster keeps its files."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,6 +41,36 @@ def test_a_cluster_that_cannot_start_is_told_with_a_remedy(monkeypatch, tmp_path
     ):
         pytest.fail("a cluster that cannot start was entered")
     assert not deep.exists()
+
+
+LITTERS = """
+import gc, threading, time
+import ray
+from orchestrator.adapters.environment import ray_cluster
+
+def litter(references):  # what other threads of a driver may do while the main one leaves
+    gc.set_threshold(10)
+    while references:
+        cycle = [references.pop()]
+        cycle.append(cycle)
+        time.sleep(0.0003)
+
+with ray_cluster(address=None, num_cpus=1, object_store_bytes=80_000_000):
+    references = [ray.put(number) for number in range(4000)]
+    thread = threading.Thread(target=litter, args=(references,))
+    del references
+    thread.start()
+thread.join()
+print("left", gc.isenabled())
+"""
+
+
+@pytest.mark.ray
+def test_garbage_of_other_threads_does_not_end_a_process_that_leaves_its_cluster():
+    ended = subprocess.run(
+        [sys.executable, "-c", LITTERS], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "left True\n"), ended.stderr
 
 
 def handed_on(*, own_cluster):
