@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import shutil
@@ -20,6 +19,7 @@ from orchestrator.adapters.lifeline import Lifeline
 from orchestrator.adapters.replacing import replaced
 from orchestrator.credentials import is_secret
 from orchestrator.errors import Clause, UserError
+from orchestrator.garbage import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def ray_cluster(
                 raise _no_start(error) from error
         yield lifeline
     finally:
-        with _no_garbage_collected():
+        with uncollected():  # a reference that another thread drops meanwhile ends the process
             ray.shutdown()
         lifeline.leave()
         if directory is not None:
@@ -120,21 +120,6 @@ def variables_of_actors(*, own_cluster: bool) -> Iterator[None]:
         replaced(class_cache, "ENV_VARS_TO_PROPAGATE", set() if own_cluster else harmless),
     ):
         yield
-
-
-@contextlib.contextmanager
-def _no_garbage_collected() -> Iterator[None]:
-    """Keep other threads from collecting garbage.
-
-    Ray ends a process, with code 1, that drops an object reference while Ray is shut down.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextlib.contextmanager
