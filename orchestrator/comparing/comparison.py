@@ -17,7 +17,7 @@ from orchestrator.comparing.significance import winner_pairs
 from orchestrator.comparing.spending import spending
 from orchestrator.comparing.turnover import turnover
 from orchestrator.story.comparison import compare as beside_baseline
-from orchestrator.story.telling import best, leaderboard
+from orchestrator.story.telling import leaderboard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +182,7 @@ def _population(
     method: Method,
 ) -> Population:
     story = subject.story
-    lowest = best(story)
+    lowest = story.best
     winning = _winning_point(story)
     table = genome_table(subject.genes, story.orders.values())
     first = [table.row(order) for order in told[0].orders]

@@ -1,7 +1,9 @@
-"""The live table: every member of the population, redrawn while it trains."""
+"""The live table: the members of the population, redrawn while they train."""
 
 from __future__ import annotations
 
+import heapq
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from rich.text import Text
 from orchestrator.console.pace import PaceMeter, told_pace
 from orchestrator.console.redrawn import Redrawn
 from orchestrator.numerals import count, loss
-from orchestrator.story.telling import Story, best, fitness_parts, is_baseline
+from orchestrator.story.telling import Story, fitness, fitness_parts, is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +26,16 @@ if TYPE_CHECKING:
     from orchestrator.observers import LiveProgress
     from orchestrator.story.telling import Point
 
+_LINES_BESIDE = 4
+"""The header, the baseline, how many more there are, and totals."""
+
 
 class LiveTable:
     """Observer that redraws the table at most five times a second."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.story = Story()
+        self._console = console
         self._progress: tuple[LiveProgress, ...] = ()
         self._meter = PaceMeter(clock)
         self._redrawn = Redrawn(console, self._table, clock=clock)
@@ -56,7 +62,7 @@ class LiveTable:
     def _table(self) -> RenderableType:
         in_flight = tokens_in_flight(self.story, self._progress)
         pace = self._meter.pace(self.story, in_flight)
-        return table(self.story, self._progress, pace)
+        return table(self.story, self._progress, pace, lines=self._console.size.height - 1)
 
 
 def tokens_in_flight(story: Story, progress: tuple[LiveProgress, ...]) -> int:
@@ -69,24 +75,40 @@ def tokens_in_flight(story: Story, progress: tuple[LiveProgress, ...]) -> int:
     )
 
 
-def table(story: Story, progress: tuple[LiveProgress, ...], pace: Pace) -> RenderableType:
-    """Return the population as a table with a line of totals under it."""
+def table(
+    story: Story, progress: tuple[LiveProgress, ...], pace: Pace, *, lines: int
+) -> RenderableType:
+    """Return the population, or the fittest of it that fit into `lines`, with totals under it."""
     live = {(p.member, p.generation): p for p in progress}
     rows = Table(box=None, pad_edge=False, header_style="bold", expand=False)
     for name in ("member", "genome", "gen", "parameters", "tokens", "loss", "fitness"):
         rows.add_column(name, justify="left" if name == "genome" else "right", no_wrap=True)
     rows.add_column("parts", overflow="ellipsis", no_wrap=True)
     rows.add_column("state", overflow="ellipsis", no_wrap=True)
-    winner = best(story)
-    for member, point in sorted(story.latest.items()):
-        is_best = winner is not None and (winner.member, winner.generation) == story.judged.get(
-            member
-        )
-        rows.add_row(*_row(story, member, point, live), style="bold green" if is_best else "")
-    for point, order in story.orders.items():
-        if order.decision == "baseline" and point not in story.reports:
-            rows.add_row("base", *_row(story, point[0], point, live)[1:], style="dim")
-    return Group(rows, Text(_totals(story, pace)))
+    best = None if story.best is None else (story.best.member, story.best.generation)
+    shown = _shown(story, most=lines - _LINES_BESIDE)
+    for member in shown:
+        is_best = best is not None and best == story.judged.get(member)
+        row = _row(story, member, story.latest[member], live)
+        rows.add_row(*row, style="bold green" if is_best else "")
+    if story.baseline is not None and story.baseline not in story.reports:
+        row = _row(story, story.baseline[0], story.baseline, live)
+        rows.add_row("base", *row[1:], style="dim")
+    more = len(story.latest) - len(shown)
+    told = f"{more:,} members more, less fit or not judged yet\n" if more else ""
+    return Group(rows, Text(told + _totals(story, pace)))
+
+
+def _shown(story: Story, *, most: int) -> list[int]:
+    """Return the members in their order, or so many in that of fitness where not all fit."""
+    if len(story.latest) <= most:
+        return sorted(story.latest)
+
+    def unfitness(member: int) -> tuple[float, int]:
+        known = fitness(story, story.judged[member]) if member in story.judged else None
+        return (math.inf if known is None else -known, member)
+
+    return heapq.nsmallest(max(1, most), story.latest, key=unfitness)
 
 
 def _row(
@@ -137,6 +159,6 @@ def _totals(story: Story, pace: Pace) -> str:
     if story.finished is not None:
         reason = story.finished.reason.replace("_", " ")
         return f"finished ({reason})  {count(story.tokens)} tokens"
-    lowest = best(story)
+    lowest = story.best
     found = "" if lowest is None else f"best loss {loss(lowest.nats_per_token)} ({lowest.digest})  "
     return f"{found}{count(story.tokens)} tokens  {told_pace(pace)}"

@@ -89,8 +89,8 @@ def _started(story: Story, event: SearchStarted) -> str:
 
 
 def _generation(story: Story, event: GenerationClosed, pace: Pace) -> str:
-    orders = [order for order in story.orders.values() if order.generation == event.generation]
-    replaced = sum(order.decision == "replace" for order in orders)
+    orders = (story.orders.get((member, event.generation)) for member in story.latest)
+    replaced = sum(order is not None and order.decision == "replace" for order in orders)
     last = "" if story.started is None else f"/{story.started.generations - 1}"
     best = "none" if event.best_member is None else f"member {event.best_member}"
     return (

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from orchestrator.story.telling import Story
 
 
+_MOST_RANKED = 30
+"""Lines of the leaderboard."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """What lies where, and the commands that go on from here."""
@@ -69,7 +73,7 @@ def _leaderboard(story: Story) -> RenderableType | None:
         table.add_column(name, justify="left" if name == "genome" else "right", no_wrap=True)
     table.add_column("fitness", justify="right", no_wrap=True)
     winner = None if story.finished is None else story.finished.winner
-    for at in standings:
+    for at in standings[:_MOST_RANKED]:
         failed = "failed" if at.failure is not None else "-"
         table.add_row(
             "-" if at.rank is None else str(at.rank),
@@ -82,7 +86,8 @@ def _leaderboard(story: Story) -> RenderableType | None:
             failed if at.fitness is None else f"{at.fitness:.4f}",
             style="bold green" if at.member == winner else "",
         )
-    return table
+    more = len(standings) - _MOST_RANKED
+    return table if more <= 0 else Group(table, Text(f"{more:,} members more, in the report"))
 
 
 def _lineage(story: Story) -> RenderableType | None:

@@ -39,6 +39,10 @@ class Story:
     finished: SearchFinished | None = None
     latest: dict[int, Point] = field(default_factory=dict)
     """The latest order of each member of the population (not of the baseline)."""
+    baseline: Point | None = None
+    """The latest order of the baseline."""
+    best: Reported | None = None
+    """The report with the lowest loss of the population; the earlier one of two equals."""
     judged: dict[int, Point] = field(default_factory=dict)
     """The latest report of each member of the population."""
     tokens: int = 0
@@ -53,7 +57,9 @@ class Story:
             case Ordered():
                 point = event.member, event.generation
                 self.orders[point] = event
-                if event.decision != "baseline":
+                if event.decision == "baseline":
+                    self.baseline = point
+                else:
                     self.latest[event.member] = point
             case Reported():
                 point = event.member, event.generation
@@ -62,6 +68,7 @@ class Story:
                     self.judged[event.member] = point
                     self.tokens += event.interval_tokens
                     self.flops += event.interval_flops
+                    self._compare(event)
             case Scored():
                 self.scores[event.member, event.generation] = event
             case GenerationClosed():
@@ -70,6 +77,12 @@ class Story:
                 self.assessed[event.role] = event
             case SearchFinished():
                 self.finished = event
+
+    def _compare(self, report: Reported) -> None:
+        """Keep the report if its loss is the lowest so far."""
+        lowest = None if self.best is None else self.best.nats_per_token
+        if report.nats_per_token is not None and (lowest is None or report.nats_per_token < lowest):
+            self.best = report
 
 
 def told(events: tuple[Event, ...]) -> Story:
@@ -111,16 +124,6 @@ def share_spent(story: Story, tokens_in_flight: int = 0) -> float:
         case _:
             return 0.0
     return min(1.0, spent / amount)
-
-
-def best(story: Story) -> Reported | None:
-    """Return the report with the lowest loss of the population; the earlier one of two equals."""
-    judged = [
-        report
-        for point, report in story.reports.items()
-        if report.nats_per_token is not None and not is_baseline(story, point)
-    ]
-    return min(judged, key=lambda r: r.nats_per_token or 0.0, default=None)
 
 
 def tokens_per_second(story: Story, generation: int) -> float | None:
@@ -166,19 +169,20 @@ class Standing:
 def leaderboard(story: Story) -> tuple[Standing, ...]:
     """Return the members that have reported, the fittest first and failed ones last."""
     points = list(story.judged.values())
-    points.sort(key=lambda p: (_fitness(story, p) is None, -(_fitness(story, p) or 0.0), p[0]))
+    points.sort(key=lambda p: (fitness(story, p) is None, -(fitness(story, p) or 0.0), p[0]))
     return tuple(_standing(story, point, at) for at, point in enumerate(points, start=1))
 
 
-def _fitness(story: Story, point: Point) -> float | None:
+def fitness(story: Story, point: Point) -> float | None:
+    """Return the fitness of an interval; None: it failed, or is not scored yet."""
     score = story.scores.get(point)
     return None if score is None else score.fitness
 
 
 def _standing(story: Story, point: Point, at: int) -> Standing:
-    report, score, fitness = story.reports[point], story.scores.get(point), _fitness(story, point)
+    report, score, found = story.reports[point], story.scores.get(point), fitness(story, point)
     return Standing(
-        rank=None if fitness is None else at,
+        rank=None if found is None else at,
         member=report.member,
         generation=report.generation,
         digest=report.digest,
@@ -186,7 +190,7 @@ def _standing(story: Story, point: Point, at: int) -> Standing:
         tokens=report.ledger.tokens,
         nats_per_token=report.nats_per_token,
         bits_per_byte=report.bits_per_byte,
-        fitness=fitness,
+        fitness=found,
         parts=fitness_parts(score),
         failure=report.failure,
     )

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from orchestrator.console.live_table import LiveTable, state, table, tokens_in_f
 from orchestrator.console.pace import Pace
 from orchestrator.console.plain_lines import PlainLines
 from orchestrator.console.summary import Places, summary
+from orchestrator.events import Ordered, Scored
 from orchestrator.observers import LiveProgress
 from orchestrator.story.telling import told
 
@@ -49,7 +51,7 @@ def test_pace_extrapolates_this_session_only():
 
 def test_table_shows_members_genomes_fitness_parts_and_states(tale):
     # generation 1 is ordered, member 1 replaced; nothing of it reported yet
-    text = printed(table(told(tale[:10]), (progress(1, 1, 450),), PACE))
+    text = printed(table(told(tale[:10]), (progress(1, 1, 450),), PACE, lines=24))
     assert "cccccccccccc" in text
     assert "training  45%" in text
     assert "replaced by 0 via optuna" in text
@@ -59,6 +61,46 @@ def test_table_shows_members_genomes_fitness_parts_and_states(tale):
     assert "best loss 3.0000 (aaaaaaaaaaaa)" in text
     assert "50% of the budget" in text
     assert "20s left" in text
+
+
+def crowd(tale, members):
+    """The events of the first generation, member 0's again for each of the others."""
+    mine = [event for event in tale[:8] if getattr(event, "member", None) == 0]
+    for member in range(2, members):
+        for event in mine:
+            event = dataclasses.replace(event, member=member)  # noqa: PLW2901
+            if isinstance(event, Scored):
+                event = dataclasses.replace(event, fitness=event.fitness - member)  # noqa: PLW2901
+            yield event
+
+
+@pytest.mark.parametrize(("lines", "whole"), [(106, True), (104, True), (103, False), (3, False)])
+def test_table_shows_the_fittest_that_fit(tale, lines, whole):
+    story = told((*tale[:8], *crowd(tale, 100)))
+    text = printed(table(story, (), PACE, lines=lines)).splitlines()
+    members = [int(line.split()[0]) for line in text[1:] if "aaaaaaaaaaaa  " in line]
+    if whole:
+        assert members == [0, *range(2, 100)]  # member 1 has another genome, and failed
+        assert not any("more" in line for line in text)
+    else:
+        most = max(1, lines - 4)
+        assert members == [0, *range(2, most + 1)]
+        assert f"{100 - most} members more, less fit or not judged yet" in text
+    assert len(text) <= max(lines, 4)
+
+
+def test_members_that_are_not_judged_yet_come_after_those_that_are(tale):
+    story = told((*tale[:8], *(e for e in crowd(tale, 9) if isinstance(e, Ordered))))
+    text = printed(table(story, (), PACE, lines=8))
+    assert [line.split()[0] for line in text.splitlines()[1:5]] == ["0", "1", "2", "3"]
+
+
+def test_baseline_in_work_is_drawn_under_the_members(tale):
+    at = next(n for n, e in enumerate(tale) if getattr(e, "decision", "") == "baseline")
+    shown = printed(table(told(tale[: at + 1]), (), PACE, lines=24)).splitlines()
+    assert shown[3].split()[0] == "base"
+    done = printed(table(told(tale), (), PACE, lines=24)).splitlines()
+    assert not any(line.split()[:1] == ["base"] for line in done)
 
 
 def test_states_of_a_member(tale):
@@ -133,6 +175,13 @@ def test_summary_says_who_won_how_and_what_it_is_worth(tale):
         "runs/tale/events.jsonl",
     ):
         assert part in text.replace("\n", " ")
+
+
+def test_summary_ranks_the_fittest_of_many(tale):
+    text = printed(summary(told((*tale[:8], *crowd(tale, 100))), Places(files=(), commands=())))
+    ranks = [line.split()[0] for line in text.splitlines() if "aaaaaaaaaaaa  " in line]
+    assert ranks == [str(rank) for rank in range(1, 31)]
+    assert "70 members more, in the report" in text
 
 
 def test_summary_of_a_search_without_a_winner_is_still_told(tale):

@@ -10,7 +10,6 @@ from orchestrator.story.lineage import explained, lineage
 from orchestrator.story.metrics import final_points, generation_points
 from orchestrator.story.telling import (
     Story,
-    best,
     leaderboard,
     share_spent,
     tokens_per_second,
@@ -61,7 +60,7 @@ def test_share_of_a_budget_in_flops(tale):
 
 
 def test_best_is_of_the_population_although_the_baseline_is_lower(tale):
-    assert best(told(tale)).nats_per_token == 2.1
+    assert told(tale).best.nats_per_token == 2.1
 
 
 def test_tokens_per_second_is_over_the_busiest_worker(tale):
