@@ -1,4 +1,4 @@
-"""The report of a large search: how big the page is, how long it takes to make and to open.
+"""The displays of a large search: how big its page is, how long it and the live table take.
 
 The search is told by a formula, not trained: 1,000 members, 200 generations, every generation the
 worst quarter replaced from the best one, some morphs, some failures. Opening is measured by the
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import io
 import re
 import shutil
 import statistics
@@ -20,7 +21,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
+from orchestrator.console.live_table import table
+from orchestrator.console.pace import Pace
 from orchestrator.events import (
     JSON,
     Assessed,
@@ -199,6 +203,17 @@ def _drawn(
     return made
 
 
+def drawing_seconds(story: Story, lines: int) -> float:
+    """Return how long the live table takes on a screen of so many lines, median of 5."""
+    screen = Console(file=io.StringIO(), force_terminal=True, width=160, height=lines + 1)
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        screen.print(table(story, (), Pace(), lines=lines))
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
 def opening_seconds(page: Path, browser: str) -> float:
     """Return how long a browser takes from the start of the navigation to a page laid out."""
     with tempfile.TemporaryDirectory() as profile:
@@ -234,6 +249,8 @@ def main() -> None:
     made, made_cpu = time.perf_counter() - began, time.process_time() - began_cpu
     print(f"{len(story.reports):,} intervals: {len(text.encode()) / 1e6:.2f} MB")
     print(f"made in {made:.1f} s, {made_cpu:.1f} s of processor time")
+    for lines in (49, arguments.members + 10):
+        print(f"live table of {lines} lines drawn in {drawing_seconds(story, lines):.3f} s")
     if arguments.keep:
         arguments.keep.write_text(text, encoding="utf-8")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
