@@ -38,7 +38,10 @@ _KEEPERS = _Keepers()
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector away: from values that are all kept, which it walks in vain."""
+    """Keep the garbage collector away from all threads until the last one that asks has left.
+
+    Where values are all kept it walks them in vain; elsewhere it may not drop what it finds.
+    """
     _KEEPERS.enter()
     try:
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from rich.text import Text
 from orchestrator.console.pace import PaceMeter, told_pace
 from orchestrator.console.redrawn import Redrawn
 from orchestrator.numerals import count, loss
-from orchestrator.story.telling import Story, fitness, fitness_parts, is_baseline
+from orchestrator.story.telling import Story, fitness_parts, is_baseline, unfitness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,12 +102,7 @@ def _shown(story: Story, *, most: int) -> list[int]:
     """Return the members in their order, or so many in that of fitness where not all fit."""
     if len(story.latest) <= most:
         return sorted(story.latest)
-
-    def unfitness(member: int) -> tuple[float, int]:
-        known = fitness(story, story.judged[member]) if member in story.judged else None
-        return (math.inf if known is None else -known, member)
-
-    return heapq.nsmallest(max(1, most), story.latest, key=unfitness)
+    return heapq.nsmallest(max(1, most), story.latest, key=lambda m: unfitness(story, m))
 
 
 def _row(

@@ -87,7 +87,7 @@ def _leaderboard(story: Story) -> RenderableType | None:
             style="bold green" if at.member == winner else "",
         )
     more = len(standings) - _MOST_RANKED
-    return table if more <= 0 else Group(table, Text(f"{more:,} members more, in the report"))
+    return table if more <= 0 else Group(table, Text(f"{more:,} more are in the event log"))
 
 
 def _lineage(story: Story) -> RenderableType | None:

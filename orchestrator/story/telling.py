@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -168,21 +169,21 @@ class Standing:
 
 def leaderboard(story: Story) -> tuple[Standing, ...]:
     """Return the members that have reported, the fittest first and failed ones last."""
-    points = list(story.judged.values())
-    points.sort(key=lambda p: (fitness(story, p) is None, -(fitness(story, p) or 0.0), p[0]))
-    return tuple(_standing(story, point, at) for at, point in enumerate(points, start=1))
+    members = sorted(story.judged, key=lambda member: unfitness(story, member))
+    return tuple(_standing(story, story.judged[m], at) for at, m in enumerate(members, start=1))
 
 
-def fitness(story: Story, point: Point) -> float | None:
-    """Return the fitness of an interval; None: it failed, or is not scored yet."""
-    score = story.scores.get(point)
-    return None if score is None else score.fitness
+def unfitness(story: Story, member: int) -> tuple[float, int]:
+    """Return what members are ordered by: the fittest first, failed and unjudged ones last."""
+    score = story.scores.get(story.judged[member]) if member in story.judged else None
+    return (math.inf if score is None or score.fitness is None else -score.fitness, member)
 
 
 def _standing(story: Story, point: Point, at: int) -> Standing:
-    report, score, found = story.reports[point], story.scores.get(point), fitness(story, point)
+    report, score = story.reports[point], story.scores.get(point)
+    fitness = None if score is None else score.fitness
     return Standing(
-        rank=None if found is None else at,
+        rank=None if fitness is None else at,
         member=report.member,
         generation=report.generation,
         digest=report.digest,
@@ -190,7 +191,7 @@ def _standing(story: Story, point: Point, at: int) -> Standing:
         tokens=report.ledger.tokens,
         nats_per_token=report.nats_per_token,
         bits_per_byte=report.bits_per_byte,
-        fitness=found,
+        fitness=fitness,
         parts=fitness_parts(score),
         failure=report.failure,
     )

@@ -181,7 +181,7 @@ def test_summary_ranks_the_fittest_of_many(tale):
     text = printed(summary(told((*tale[:8], *crowd(tale, 100))), Places(files=(), commands=())))
     ranks = [line.split()[0] for line in text.splitlines() if "aaaaaaaaaaaa  " in line]
     assert ranks == [str(rank) for rank in range(1, 31)]
-    assert "70 members more, in the report" in text
+    assert "70 more are in the event log" in text
 
 
 def test_summary_of_a_search_without_a_winner_is_still_told(tale):
