@@ -63,6 +63,12 @@ def test_best_is_of_the_population_although_the_baseline_is_lower(tale):
     assert told(tale).best.nats_per_token == 2.1
 
 
+def test_of_two_reports_with_the_lowest_loss_the_earlier_is_best(tale):
+    first = told(tale).best
+    again = replace(first, generation=first.generation + 1)
+    assert told((*tale, again)).best is first
+
+
 def test_tokens_per_second_is_over_the_busiest_worker(tale):
     assert tokens_per_second(told(tale), 2) == pytest.approx(2000 / 2.5)
     assert tokens_per_second(Story(), 0) is None
