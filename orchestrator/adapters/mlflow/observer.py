@@ -2,8 +2,8 @@
 
 An observer with a thread of its own: a slow or missing MLflow neither slows nor fails the search.
 That it cannot be written is said once, when it is first seen (of a server, before the search
-begins), and what it lacks at the end. The thread rests nine times as long as it worked, so that it
-never takes more than a tenth of a core from the search.
+begins), and what it lacks at the end. The thread rests nineteen times as long as it computed, so
+that it takes a twentieth of a core from the search at most, and as long as a store took to answer.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ DEFAULT_EXPERIMENT = "masga"
 _LOG = logging.getLogger("masga")
 _PATIENCE_SECONDS = 20.0
 _KNOCKING_SECONDS = 5.0
-_REST = 9.0
-"""Times the duration of the work before it."""
+_REST = 19.0
+"""Times the processor time of the work before it."""
 _REST_AFTER_FAILURE_SECONDS = 5.0
 
 
@@ -132,10 +132,12 @@ class MlflowRecord:
 
     def _write(self) -> None:
         while self._take():
-            began = time.monotonic()
+            began, computed = time.monotonic(), time.thread_time()
             done = self._scribe.bring(is_running=True)
-            rest = _REST * (time.monotonic() - began)
-            self._closing.wait(rest if done else max(rest, _REST_AFTER_FAILURE_SECONDS))
+            rest = rest_seconds(
+                took=time.monotonic() - began, computed=time.thread_time() - computed, done=done
+            )
+            self._closing.wait(rest)
         self._scribe.end()
 
     def _take(self) -> bool:
@@ -147,6 +149,20 @@ class MlflowRecord:
                 return True
             event = self._events.get()
         return False
+
+
+def rest_seconds(*, took: float, computed: float, done: bool) -> float:
+    """Return how long to rest after work that took so long, and computed for a part of that.
+
+    >>> rest_seconds(took=0.75, computed=0.5, done=True)
+    9.5
+    >>> rest_seconds(took=30.0, computed=0.5, done=True)
+    30.0
+    >>> rest_seconds(took=0.75, computed=0.125, done=False)
+    5.0
+    """
+    rest = max(_REST * computed, took)
+    return rest if done else max(rest, _REST_AFTER_FAILURE_SECONDS)
 
 
 def tracking_uri(config: MlflowConfig, directory: Path) -> str:
