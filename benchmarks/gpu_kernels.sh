@@ -2,13 +2,19 @@
 # Build the CUDA kernels with nvcc and g++ alone, check them against float64 references, time them, and
 # run the checks under compute-sanitizer where it is installed. Needs a CUDA GPU, nvcc, g++ and torch.
 #
-#   benchmarks/gpu_kernels.sh [--check-only]        PYTHON=python3 OUT=build/gpu_kernels ARCH=native
+#   benchmarks/gpu_kernels.sh [--check-only]        PYTHON=python3 OUT=build/gpu_kernels ARCH=sm_90
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 out=${OUT:-build/gpu_kernels}
-arch=${ARCH:-native}
+arch=${ARCH:-$("$python" -c "import torch; print('sm_%d%d' % torch.cuda.get_device_capability())")}
 mkdir -p "$out"
+levels=(ampere)
+hopper=()
+if [[ $arch == sm_90 ]]; then
+  levels+=(hopper)
+  hopper=(-DMASGA_HOPPER)
+fi
 
 torch=$("$python" -c "import importlib.util, pathlib; print(pathlib.Path(importlib.util.find_spec('torch').origin).parent)")
 common=(-O3 -fPIC -fvisibility=hidden -Icuda_ext/include)
@@ -16,27 +22,48 @@ common=(-O3 -fPIC -fvisibility=hidden -Icuda_ext/include)
 bindings=(-std=c++20 -isystem "$torch/include" -DTORCH_TARGET_VERSION=0x020a000000000000)
 
 echo "== building for $arch with $(nvcc --version | grep release)"
-nvcc -std=c++17 "-arch=$arch" -Xptxas=-v -O3 -Xcompiler=-fPIC,-fvisibility=hidden -Icuda_ext/include \
-  -c cuda_ext/csrc/cuda_kernels.cu -o "$out/cuda_kernels.o" 2> "$out/ptxas.log"
+cuda=(nvcc -std=c++17 -Xptxas=-v -O3 -Xcompiler=-fPIC,-fvisibility=hidden -Icuda_ext/include -c)
+"${cuda[@]}" "-arch=$arch" "${hopper[@]}" cuda_ext/csrc/cuda_kernels.cu -o "$out/cuda_kernels.o" 2> "$out/ptxas.log"
+objects=("$out/cuda_kernels.o" "$out/cuda_bindings.o")
+if [[ $arch == sm_90 ]]; then
+  "${cuda[@]}" -gencode=arch=compute_90a,code=sm_90a cuda_ext/csrc/cuda_hopper.cu -o "$out/cuda_hopper.o" \
+    2>> "$out/ptxas.log"
+  objects+=("$out/cuda_hopper.o")
+fi
 g++ "${common[@]}" "${bindings[@]}" -c cuda_ext/csrc/cuda_bindings.cpp -o "$out/cuda_bindings.o"
-nvcc -shared "$out/cuda_kernels.o" "$out/cuda_bindings.o" -o "$out/masga_cuda.so" \
+nvcc -shared "${objects[@]}" -o "$out/masga_cuda.so" \
   -L"$torch/lib" -ltorch_cpu -ldl
-"$python" benchmarks/kernels_gpu.py --resources "$out/ptxas.log"
+"$python" benchmarks/kernels_gpu.py --resources "$out/ptxas.log"  # ends here if one spills
 
 export MASGA_KERNEL_DIRECTORY=$out PYTHONPATH=.
-echo "== checking"
-"$python" benchmarks/kernels_gpu.py --check
-if command -v compute-sanitizer > /dev/null; then
-  for tool in memcheck racecheck initcheck; do
-    echo "== compute-sanitizer $tool"
-    # torch's own copies of partly filled buffers are no business of initcheck's: kernels of ours alone.
-    PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --error-exitcode 9 \
-      --kernel-regex kns=masga "$python" benchmarks/kernels_gpu.py --check --small
-  done
-else
-  echo "compute-sanitizer: not installed"
-fi
+failed=()
+attempt() {  # one check that fails does not keep the others, or the times, from being seen
+  echo "== $1"
+  "${@:2}" || failed+=("$1")
+}
+small=("$python" benchmarks/kernels_gpu.py --check --small)
+for level in "${levels[@]}"; do
+  export MASGA_CUDA_LEVEL=$level
+  attempt "checking, $level" "$python" benchmarks/kernels_gpu.py --check
+  if command -v compute-sanitizer > /dev/null; then
+    for tool in memcheck racecheck initcheck; do
+      # torch's own copies of partly filled buffers are no business of initcheck's: kernels of ours alone.
+      PYTORCH_NO_CUDA_MEMORY_CACHING=1 attempt "compute-sanitizer $tool, $level" \
+        compute-sanitizer --tool "$tool" --error-exitcode 9 --kernel-regex kns=masga "${small[@]}"
+    done
+  else
+    echo "compute-sanitizer: not installed"
+  fi
+done
 if [[ ${1:-} != --check-only ]]; then
-  echo "== timing"
-  "$python" benchmarks/kernels_gpu.py --time
+  for level in "${levels[@]}"; do
+    MASGA_CUDA_LEVEL=$level attempt "timing attention statistics, $level" \
+      "$python" benchmarks/kernels_gpu.py --time attention
+  done
+  attempt "timing attribution" "$python" benchmarks/kernels_gpu.py --time attribution
+  attempt "timing taps" "$python" benchmarks/kernels_gpu.py --time taps
+fi
+if (( ${#failed[@]} )); then
+  printf 'FAILED: %s\n' "${failed[@]}"
+  exit 1
 fi

@@ -1,8 +1,8 @@
 """CUDA kernels against float64 references and beside the best public way; see gpu_kernels.sh.
 
-python benchmarks/kernels_gpu.py --check [--small]      equality, identities, determinism
-python benchmarks/kernels_gpu.py --time                 bandwidths and ratios as Markdown tables
-python benchmarks/kernels_gpu.py --resources LOG        registers, spills, shared memory of ptxas
+python benchmarks/kernels_gpu.py --check [--small]    equality, identities, determinism
+python benchmarks/kernels_gpu.py --time WHAT          attention, attribution or taps, as a table
+python benchmarks/kernels_gpu.py --resources LOG      registers, spills, shared memory of ptxas
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def check(*, small: bool) -> int:
         print("torch sees no CUDA device: not measured")
         return 1
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {status.cuda}")
+    print(f"level {status.cuda_level}")
     if not status.cuda.loaded:
         return 1
     check_attribution(small=small)
@@ -136,8 +137,11 @@ def check_attention(*, small: bool) -> None:
         (1, 2, 1, 200, 33),
         (1, 2, 2, 150, 128),
         (1, 1, 1, 90, 256),
+        (1, 2, 1, 127, 40),
+        (1, 1, 1, 201, 136),
     ]
     shapes += [] if small else [(1, 2, 1, 4097, 64), (2, 3, 1, 700, 96), (1, 1, 1, 32768, 64)]
+    shapes += [] if small else [(2, 4, 2, 1031, 128), (1, 2, 1, 513, 256)]
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         for B, H, K, T, D in shapes:
             q = torch.randn(B, T, H, D, device="cuda").to(dtype).transpose(1, 2)
@@ -158,6 +162,20 @@ def check_attention(*, small: bool) -> None:
                     again = attention_statistics(q, k, causal=causal, rows=rows, per_row=True)
                     same = torch.equal(torch.stack(found), torch.stack(again))
                     expect(f"attention {what} same bits", float(not same), 0)
+    for dtype in (torch.float32, torch.bfloat16):
+        q, k = (torch.randn(1, 2, 300, 64, device="cuda").to(dtype) for _ in range(2))
+        found = attention_statistics(q, k, scale=-0.2, per_row=True)
+        other = attention_statistics(-q, k, scale=0.2, per_row=True)
+        same = torch.equal(torch.stack(found), torch.stack(other))
+        expect(f"attention {dtype}, a negative scale", float(not same), 0)
+        q.fill_(1.0)
+        k[:, :, 70] = float("-inf")
+        found = attention_statistics(q, k, per_row=True)
+        exact = reference.attention_statistics(q.double(), k.double(), 64**-0.5, True, None)
+        for name, a, b in zip(AttentionStatistics._fields, found, exact, strict=True):
+            expect(
+                f"attention {dtype}, a key of minus infinity, {name}", (a - b).norm().item(), 1e-3
+            )
     q = torch.randn(1, 1, 9, 16, device="cuda")
     bad = attention_statistics(q, q, rows=torch.tensor([3, 9], device="cuda"), per_row=True)
     expect("a row out of range is NaN", float(not all(v[0, 0, 1].isnan() for v in bad[:5])), 0)
@@ -216,16 +234,6 @@ def rotating(run: Callable[..., object], sets: list[tuple]) -> Callable[[], obje
         return run(*sets[state["next"]])
 
     return call
-
-
-def time_all() -> None:
-    """Print the tables of RESULTS.md."""
-    import torch
-
-    torch.manual_seed(0)
-    time_attribution()
-    time_attention()
-    time_taps()
 
 
 def time_attribution() -> None:
@@ -351,7 +359,7 @@ def resources(log: Path) -> int:
         of = [r[1:] for r in rows if r[0] == kernel]
         most = " | ".join(str(max(column)) for column in zip(*of, strict=True))
         print(f"| {kernel} | {len(of)} | {most} |")
-    print("\nBytes; attention_kernel also asks for shared memory when launched (18 to 133 KB).")
+    print("\nBytes; attention kernels also ask for shared memory when launched (18 to 133 KB).")
     return sum(r[3] > 0 for r in rows)
 
 
@@ -359,14 +367,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true")
-    what.add_argument("--time", action="store_true")
+    what.add_argument("--time", choices=("attention", "attribution", "taps"), metavar="WHAT")
     what.add_argument("--resources", type=Path, metavar="LOG")
     parser.add_argument("--small", action="store_true", help="few shapes, for memory checkers")
     options = parser.parse_args()
     if options.check:
         sys.exit(min(check(small=options.small), 1))
     if options.time:
-        time_all()
+        import torch
+
+        torch.manual_seed(0)
+        {"attention": time_attention, "attribution": time_attribution, "taps": time_taps}[
+            options.time
+        ]()
     else:
         sys.exit(min(resources(options.resources), 1))
 

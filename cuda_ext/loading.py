@@ -2,8 +2,8 @@
 
 The libraries lie in `lib/` beside this package, in the source tree or in the installed one;
 `MASGA_KERNEL_DIRECTORY` names another folder. `MASGA_KERNELS=reference` runs the plain PyTorch
-references although kernels are there. `MASGA_CPU_LEVEL` (baseline, avx2, avx512) lowers the
-instruction set.
+references although kernels are there. `MASGA_CPU_LEVEL` (baseline, avx2, avx512) and
+`MASGA_CUDA_LEVEL` (ampere, hopper) lower the instruction set.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class KernelStatus:
     cuda: KernelLibrary
     cpu_level: str
     """Instruction set of the CPU kernels: baseline, avx2, avx512, or reference."""
+    cuda_level: str
+    """That of the CUDA kernels on the current device: ampere, hopper, or reference."""
 
 
 def status() -> KernelStatus:
@@ -72,12 +74,17 @@ def _load() -> KernelStatus:
     cpu = _load_one("cpu", "")
     no_gpu = "" if torch.cuda.is_available() else "torch sees no CUDA device"
     cuda = _load_one("cuda", no_gpu)
-    level = "reference"
-    if cpu.loaded:
-        function = ctypes.CDLL(str(cpu.path)).masga_cpu_level
-        function.restype = ctypes.c_char_p
-        level = function().decode()
-    return KernelStatus(cpu=cpu, cuda=cuda, cpu_level=level)
+    return KernelStatus(cpu=cpu, cuda=cuda, cpu_level=_level(cpu), cuda_level=_level(cuda))
+
+
+def _level(library: KernelLibrary) -> str:
+    """Return the instruction set that a library chose."""
+    if not library.loaded:
+        return "reference"
+    function = getattr(ctypes.CDLL(str(library.path)), f"masga_{library.name}_level")
+    function.restype = ctypes.c_char_p
+    level: bytes = function()
+    return level.decode()
 
 
 def _load_one(name: str, not_wanted: str) -> KernelLibrary:

@@ -132,7 +132,8 @@ def _extension() -> Finding:
 
     kernels = status()
     found = [f"CPU: {kernels.cpu_level}" if kernels.cpu.loaded else f"CPU: {kernels.cpu.reason}"]
-    found.append("CUDA: loaded" if kernels.cuda.loaded else f"CUDA: {kernels.cuda.reason}")
+    cuda = kernels.cuda_level if kernels.cuda.loaded else kernels.cuda.reason
+    found.append(f"CUDA: {cuda}")
     return Finding(
         name="compiled operators",
         state="ok" if kernels.cpu.loaded else "degraded",

@@ -1,11 +1,17 @@
 // Launches of the CUDA kernels. No torch here: streams and pointers come as plain values.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
 
 #include "masga/cuda/attention_statistics.cuh"
 #include "masga/cuda/embedding_attribution.cuh"
 #include "masga/cuda/grouped_attribution.cuh"
 #include "masga/cuda/kernels.h"
+#ifdef MASGA_HOPPER  // cuda_hopper.cu is built too
+#include "masga/cuda/hopper.h"
+#endif
 
 namespace masga {
 namespace {
@@ -125,6 +131,10 @@ cudaError_t second_stage(
       &config, attribution_finish, s.batch, groups, chunks, partials, output);
 }
 
+bool are_vectors(const AttentionShape& s, const void* q, const void* k, int64_t vector) {
+  return is_aligned(q, s.q_stride, vector) && is_aligned(k, s.k_stride, vector) && s.width % vector == 0;
+}
+
 template <typename T, int Width>
 cudaError_t launch_attention(
     const AttentionShape& s, const void* q, const void* k, const AttentionOutput& output,
@@ -139,15 +149,28 @@ cudaError_t launch_attention(
         static_cast<int>(bytes));
     if (error != cudaSuccess) return error;
   }
-  const bool vectors = is_aligned(q, s.q_stride, vector_of<T>()) &&
-                       is_aligned(k, s.k_stride, vector_of<T>()) && s.width % vector_of<T>() == 0;
   const int64_t blocks = s.batch * s.heads * ceil_div(s.rows, kAttentionRows);
   attention_kernel<T, Width><<<blocks, kAttentionThreads, bytes, stream>>>(
-      s, static_cast<const T*>(q), static_cast<const T*>(k), vectors, output);
+      s, static_cast<const T*>(q), static_cast<const T*>(k), are_vectors(s, q, k, vector_of<T>()), output);
   return cudaGetLastError();
 }
 
+constexpr const char *kAmpere = "ampere", *kHopper = "hopper";
+
 }  // namespace
+
+const char* cuda_level() {
+#ifdef MASGA_HOPPER
+  static const char* const asked = std::getenv("MASGA_CUDA_LEVEL");
+  int device = 0, major = 0, minor = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  const bool allowed = asked == nullptr || *asked == '\0' || std::strcmp(asked, kHopper) == 0;
+  if (allowed && major == 9 && minor == 0) return kHopper;
+#endif
+  return kAmpere;
+}
 
 int64_t cuda_attribution_chunks(const AttributionShape& s, Element element) {
   if (s.tokens == 0) return 0;
@@ -193,6 +216,13 @@ const char* cuda_attention_statistics(
   AttentionOutput output;
   for (int i = 0; i < kAttentionStatistics; ++i) output.out[i] = out[i];
   if (s.batch * s.heads * s.rows == 0) return nullptr;
+  if (s.tokens > std::numeric_limits<int>::max() - 8 * kAttentionKeys) return "T must be below 2^31 - 512";
+#ifdef MASGA_HOPPER
+  const bool half = element == Element::kBFloat16 || element == Element::kFloat16;
+  if (half && cuda_level() == kHopper && are_vectors(s, q, k, 8)) {
+    return error_text(hopper_attention_statistics(s, element, q, k, output, stream));
+  }
+#endif
   switch (element) {
     case Element::kFloat32:
       return error_text(launch_attention<float, 32>(s, q, k, output, stream));
@@ -243,3 +273,8 @@ const char* cuda_embedding_attribution(
 }
 
 }  // namespace masga
+
+// For the Python side (ctypes): the level in use on the current device.
+extern "C" __attribute__((visibility("default"))) const char* masga_cuda_level() {
+  return masga::cuda_level();
+}

@@ -1,5 +1,6 @@
 """Kernels are found, or references stand in and say so once."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -82,3 +83,16 @@ def test_status_of_this_process():
         pytest.skip(f"no compiled library: {status.cpu.reason}")
     assert status.cpu.path == loading.library_path("cpu")
     assert status.cpu_level in ("baseline", "avx2", "avx512")
+
+
+def test_the_cuda_library_is_whole_and_chooses_its_level():
+    """Every symbol is found and the machine code of Hopper is in it: no GPU is needed to see that."""
+    import torch  # noqa: F401 - what the library is linked to
+
+    path = loading.library_path("cuda")
+    if path is None:
+        pytest.skip("no compiled CUDA library")
+    level = ctypes.CDLL(str(path), mode=os.RTLD_NOW).masga_cuda_level
+    level.restype = ctypes.c_char_p
+    assert level() in (b"ampere", b"hopper")
+    assert b"attention_hopper_kernel" in path.read_bytes()

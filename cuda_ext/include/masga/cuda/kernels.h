@@ -9,6 +9,10 @@
 
 namespace masga {
 
+// Kernels for the current device: "hopper" on compute capability 9.0, where they were built, "ampere" on any
+// other. MASGA_CUDA_LEVEL=ampere lowers it.
+const char* cuda_level();
+
 // Where sums go: statistic k of sequence b and group g at out[k][b * row_stride + g * group_stride].
 struct AttributionOutput {
   void* out[3];

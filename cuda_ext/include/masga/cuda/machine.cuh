@@ -19,6 +19,24 @@ __device__ __forceinline__ T shuffle_xor(T value, int distance) {
   return __shfl_xor_sync(0xffffffffu, value, distance);
 }
 
+// What all lanes have anyway, in a form that the compiler knows they share.
+__device__ __forceinline__ int same_in_warp(int value) { return __shfl_sync(0xffffffffu, value, 0); }
+__device__ __forceinline__ bool any_lane(bool here) { return __any_sync(0xffffffffu, here); }
+
+// 2^x within two units in the last place; zero below 2^-126. exp2f takes three instructions more.
+__host__ __device__ __forceinline__ float power_of_two(float x) {
+#if defined(__CUDA_ARCH__)
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#else
+  return exp2f(x);
+#endif
+}
+
+// What was computed from it is computed again, rather than kept in registers for a rare path.
+__device__ __forceinline__ void forget(float& value) { asm volatile("" : "+f"(value)); }
+
 __device__ __forceinline__ uint4 load_streaming(const uint4* p) { return __ldcs(p); }
 
 // Sixteen bytes from global to shared memory in the background; zeros if not `inside`.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #undef __launch_bounds__
@@ -20,6 +21,11 @@
 #define __shared__ static  // one block at a time: a static is what its fibers share
 #define MASGA_DYNAMIC_SHARED(name) unsigned char* name = masga::cuda::machine.dynamic_shared
 
+inline uint32_t __float_as_uint(float value) {
+  uint32_t out;
+  std::memcpy(&out, &value, 4);
+  return out;
+}
 inline float __uint_as_float(uint32_t bits) {
   float out;
   std::memcpy(&out, &bits, 4);
@@ -28,6 +34,7 @@ inline float __uint_as_float(uint32_t bits) {
 
 namespace masga::cuda {
 
+using std::isnan;
 using std::max;
 using std::min;
 
@@ -35,8 +42,24 @@ struct Barrier {
   int size = 0, arrived = 0, generation = 0;
 };
 
+// Sixteen bytes on their way to shared memory.
+struct Copy {
+  void* to;
+  const void* from;
+  bool inside;
+};
+
+constexpr int kShared = 160 * 1024;
+
 struct Machine {
-  alignas(16) unsigned char dynamic_shared[160 * 1024];
+  alignas(1024) unsigned char dynamic_shared[kShared];
+  // Copies of each thread by group, the last one open, and what it wrote that the tensor cores of Hopper do
+  // not see yet, by sixteen bytes.
+  std::vector<std::vector<Copy>> copies[1024];
+  std::vector<int> unseen_of[1024];
+  bool unseen[kShared / 16];
+  std::vector<std::pair<const void*, const void*>> readable;  // what copies may read
+  int faults = 0;  // of order and reach, not of numbers
   std::vector<ucontext_t> fibers;
   std::vector<std::vector<char>> stacks;
   std::vector<bool> finished;
@@ -95,13 +118,54 @@ T shuffle_xor(T value, int distance) {
   return exchange(value, [&](const auto& at) { return at(lane() ^ distance); });
 }
 
-inline uint4 load_streaming(const uint4* p) { return *p; }
-inline void copy16(void* to, const void* from, bool inside) {
-  inside ? (void)std::memcpy(to, from, 16) : (void)std::memset(to, 0, 16);
+inline bool any_lane(bool here) {
+  return exchange(here, [](const auto& at) {
+    bool any = false;
+    for (int other = 0; other < 32; ++other) any |= at(other);
+    return any;
+  });
 }
-inline void commit_copies() {}
+inline int same_in_warp(int value) {
+  return exchange(value, [&](const auto& at) {
+    for (int other = 0; other < 32; ++other) machine.faults += at(other) != value;
+    return at(0);
+  });
+}
+inline float power_of_two(float x) { return x < -126.0f ? 0.0f : exp2f(x); }
+inline void forget(float&) {}
+
+inline uint4 load_streaming(const uint4* p) { return *p; }
+
+// A copy lands as late as it may, and what was there is gone as soon as it may be.
+inline void copy16(void* to, const void* from, bool inside) {
+  auto& groups = machine.copies[machine.current];
+  if (groups.empty()) groups.emplace_back();
+  if (inside) {
+    const auto* const begin = static_cast<const unsigned char*>(from);
+    const auto holds = [&](const auto& r) { return r.first <= begin && begin + 16 <= r.second; };
+    machine.faults += std::none_of(machine.readable.begin(), machine.readable.end(), holds);
+  }
+  std::memset(to, 0xff, 16);
+  groups.back().push_back({to, from, inside});
+}
+inline void commit_copies() {
+  auto& groups = machine.copies[machine.current];
+  if (groups.empty()) groups.emplace_back();
+  groups.emplace_back();
+}
 template <int Pending>
-void await_copies() {}
+void await_copies() {
+  auto& groups = machine.copies[machine.current];
+  while (groups.size() > Pending + 1) {
+    for (const Copy& copy : groups.front()) {
+      copy.inside ? (void)std::memcpy(copy.to, copy.from, 16) : (void)std::memset(copy.to, 0, 16);
+      const auto unit = (static_cast<unsigned char*>(copy.to) - machine.dynamic_shared) / 16;
+      machine.unseen[unit] = true;
+      machine.unseen_of[machine.current].push_back(static_cast<int>(unit));
+    }
+    groups.erase(groups.begin());
+  }
+}
 
 struct Words {
   uint32_t w[4];
@@ -167,6 +231,8 @@ inline void launch(int64_t grid_x, int64_t grid_y, int threads, const std::funct
   for (block_index.y = 0; block_index.y < grid_y; ++block_index.y) {
     for (block_index.x = 0; block_index.x < grid_x; ++block_index.x) {
       std::memset(machine.dynamic_shared, 0xff, sizeof(machine.dynamic_shared));
+      std::fill(std::begin(machine.unseen), std::end(machine.unseen), false);
+      for (int t = 0; t < threads; ++t) machine.copies[t].clear(), machine.unseen_of[t].clear();
       machine.block = {threads};
       for (Barrier& b : machine.warps) b = {32};
       machine.fibers.resize(threads);
