@@ -2,14 +2,17 @@
 
     python benchmarks/kernels_cpu.py [--threads 2] [--rounds 9] [--megabytes 128]
 
-All candidates of a row take turns, so that what else the machine does falls on each alike; the
-median of a candidate's rounds is compared. Bandwidth counts x and grad once. The plain sum reads as
-many bytes of float32 from one tensor: it is the read bandwidth that PyTorch itself reaches.
+All candidates of a row take turns, so that what else the machine does falls on each alike; their
+fastest rounds are compared, of training steps the median of pairs. Bandwidth counts x and grad
+once. The plain sum reads as many bytes of float32 from one tensor: it is the read bandwidth that
+PyTorch itself reaches.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import statistics
 import time
 from typing import TYPE_CHECKING
 
@@ -36,6 +39,30 @@ def measure(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[st
             if index > 0:  # the first round warms up
                 seconds[name].append(time.perf_counter() - start)
     return {name: min(values) for name, values in seconds.items()}
+
+
+def paired(
+    plain: Callable[[], object], other: Callable[[], object], pairs: int
+) -> tuple[float, float, float]:
+    """Median seconds of `plain`, median share that `other` takes longer, and its standard error.
+
+    Each pair runs both, in turns first, so that what the machine does besides falls on both alike.
+    """
+    seconds: list[float] = []
+    extra: list[float] = []
+    for index in range(pairs + 2):
+        times = {}
+        for run in (plain, other) if index % 2 else (other, plain):
+            start = time.perf_counter()
+            run()
+            times[run] = time.perf_counter() - start
+        if index >= 2:  # the first two warm up
+            seconds.append(times[plain])
+            extra.append(times[other] / times[plain] - 1)
+    spread = statistics.median(abs(e - statistics.median(extra)) for e in extra)
+    # Of a median of normal samples, whose median absolute deviation is 0.6745 standard deviations.
+    error = spread / 0.6745 * (math.pi / 2 / pairs) ** 0.5
+    return statistics.median(seconds), statistics.median(extra), error
 
 
 def attribution_rows(rounds: int, megabytes: int) -> None:
@@ -106,8 +133,8 @@ def attention_rows(rounds: int) -> None:
 
 
 def tap_rows(rounds: int) -> None:
-    print("\n| training step with taps at every step, beside one without | extra time |")
-    print("|---|---|")
+    print("\n| training step with taps at every step, beside one without | extra time | ± |")
+    print("|---|---|---|")
     for d_model, layers, length, batch in ((128, 4, 128, 16), (256, 6, 256, 8)):
         heads = d_model // 32
         architecture = Architecture(
@@ -129,12 +156,10 @@ def tap_rows(rounds: int) -> None:
         def tapped() -> None:
             step(Taps.zeros(architecture, batch, torch.device("cpu")))  # noqa: B023
 
-        both = {"plain": lambda: step(None), "tapped": tapped}
-        seconds = measure(both, 4 * rounds)
-        extra = seconds["tapped"] / seconds["plain"] - 1
+        plain, extra, error = paired(lambda: step(None), tapped, 8 * rounds)
         print(
             f"| {layers} layers, d_model {d_model}, {batch} x {length} tokens, "
-            f"{seconds['plain'] * 1e3:.0f} ms | {100 * extra:+.1f} % |"
+            f"{plain * 1e3:.0f} ms | {100 * extra:+.1f} % | {100 * error:.1f} % |"
         )
 
 

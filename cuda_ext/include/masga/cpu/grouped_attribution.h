@@ -16,6 +16,9 @@ namespace masga::MASGA_ISA {
 constexpr int64_t kFoldTokens = 64;      // float sums are folded into double ones after so many tokens
 constexpr int64_t kBlockColumns = 4096;  // the float sums of a block stay in the nearest caches
 
+template <typename T>
+constexpr int kLine = 64 / sizeof(T);  // elements of a cache line
+
 // The cuts: batch x token chunks x heads x blocks of groups. Partials are (batch, chunks, 3, groups).
 struct AttributionPlan {
   int64_t chunk_tokens, chunks, block_groups, blocks, tasks;
@@ -69,14 +72,15 @@ MASGA_INLINE Vec group_products(const T* x, const T* g, int64_t n) {
   return a;
 }
 
-// Merge the vectors first, first + 1, ... into one whose lane l is the sum of vector l.
-template <int Count = kLanes>
+// Merge Count vectors, Stride apart from `first` on, into one whose lane l is the sum of vector l. Most
+// merges are of distant lanes, which are the cheaper ones.
+template <int Count = kLanes, int Stride = 1>
 MASGA_INLINE Vec merge_all(const Vec* first) {
   if constexpr (Count == 1) {
     return *first;
   } else {
-    return merge<Count / 2>(
-        merge_all<Count / 2>(first), merge_all<Count / 2>(first + Count / 2));
+    return merge<Stride>(
+        merge_all<Count / 2, 2 * Stride>(first), merge_all<Count / 2, 2 * Stride>(first + Stride));
   }
 }
 
@@ -228,7 +232,8 @@ void attribution_odd(
 
 // Groups of a small power of two. Each step makes one vector with the deltas of kLanes groups. A sum of
 // products holds kLanes / kMerge groups, and kMerge of them are merged, so that lane l is group
-// l / kMerge of sum l % kMerge. Rows go one by one, as memory streams best.
+// l / kMerge of sum l % kMerge. Rows go one by one, as memory streams best, and are fetched a little ahead,
+// since processors alone stop at the end of a page.
 template <int Size, typename T>
 void attribution_narrow(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
@@ -237,6 +242,7 @@ void attribution_narrow(
   constexpr int kMerge = Size >= kPair * kLanes ? kLanes : Size / kPair;
   constexpr int kColumns = Size * kLanes;
   constexpr int kSummed = kColumns / kMerge;  // columns in one sum
+  constexpr int kAhead = 1024 / sizeof(T);
   const int64_t whole = groups - groups % kLanes;
   LaneSums lanes[kBlockColumns / kColumns + 1];
   for (int64_t t = 0; whole != 0 && t < tokens;) {
@@ -246,6 +252,10 @@ void attribution_narrow(
       const T* xt = x + t * x_step;
       const T* gt = grad + t * g_step;
       for (int64_t i = 0; i < whole / kLanes; ++i) {
+        for (int c = kAhead; c < kAhead + kColumns; c += kLine<T>) {
+          __builtin_prefetch(xt + c);
+          __builtin_prefetch(gt + c);
+        }
         Vec sums[kMerge];
         for (int v = 0; v < kMerge; ++v, xt += kSummed, gt += kSummed) {
           sums[v] = Vec{};
@@ -278,43 +288,60 @@ void attribution_narrow(
       signed_sum + whole, absolute_sum + whole, squared_sum + whole);
 }
 
-// Single channels: nothing to merge. Rows go two at a time, to touch their many sums less often; the two
-// after them are fetched meanwhile in the order of memory, which processors alone do only within a page.
+// Single channels are taken in steps of whole cache lines and of load_pair's vectors.
+template <typename T>
+constexpr int kStep = 2 * kLanes > kLine<T> ? 2 * kLanes : kLine<T>;
+
+// Add Rows rows of single channels, `steps` steps wide, while the next Rows rows are fetched in the order
+// of memory, which processors do by themselves only for rows of a page.
+template <int Rows, typename T>
+MASGA_INLINE void add_single_rows(
+    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t steps, LaneSums* sums) {
+  const T *next_x = x + Rows * x_step, *next_grad = grad + Rows * g_step;
+  int64_t fetched = 0;
+  for (int64_t i = 0; i < steps; ++i) {
+    for (int r = 0; r < Rows; ++r) {
+      for (int c = 0; c < kStep<T>; c += kLine<T>) {
+        __builtin_prefetch(next_x + fetched * kStep<T> + c);
+        __builtin_prefetch(next_grad + fetched * kStep<T> + c);
+      }
+      if (++fetched == steps) {
+        fetched = 0;
+        next_x += x_step;
+        next_grad += g_step;
+      }
+    }
+    for (int c = 0; c < kStep<T>; c += 2 * kLanes, x += 2 * kLanes, grad += 2 * kLanes, sums += 2) {
+      LaneSums first = sums[0], second = sums[1];
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        const VecPair xs = load_pair(x + r * x_step), gs = load_pair(grad + r * g_step);
+        first.add(xs.first * gs.first);
+        second.add(xs.second * gs.second);
+      }
+      sums[0] = first;
+      sums[1] = second;
+    }
+  }
+}
+
+// Single channels: nothing to merge. Rows go four at a time, to touch their many sums less often.
 template <typename T>
 void attribution_single(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     double* signed_sum, double* absolute_sum, double* squared_sum) {
-  constexpr int kPair = 2 * kLanes, kLine = 64 / sizeof(T);
-  constexpr int kColumns = kPair > kLine ? kPair : kLine;
+  constexpr int kRows = 4, kPair = 2 * kLanes, kColumns = kStep<T>;
   constexpr int64_t kFold = 4 * kFoldTokens;  // many sums: fold seldom
-  const int64_t steps = groups / kColumns, half = (steps + 1) / 2;
+  const int64_t steps = groups / kColumns;
   LaneSums lanes[kBlockColumns / kLanes];
   for (int64_t t = 0; steps != 0 && t < tokens;) {
     const int64_t end = t + kFold < tokens ? t + kFold : tokens;
     for (int64_t i = 0; i < steps * kColumns / kLanes; ++i) lanes[i] = LaneSums{};
-    while (t < end) {
-      const int rows = t + 2 <= end ? 2 : 1;
-      const T* xt = x + t * x_step;
-      const T* gt = grad + t * g_step;
-      LaneSums* sums = lanes;
-      for (int64_t i = 0; i < steps; ++i) {
-        const int64_t row = i < half ? 2 : 3, column = 2 * kColumns * (i < half ? i : i - half);
-        for (int c = 0; c < 2 * kColumns; c += kLine) {
-          __builtin_prefetch(x + (t + row) * x_step + column + c);
-          __builtin_prefetch(grad + (t + row) * g_step + column + c);
-        }
-        for (int c = 0; c < kColumns; c += kPair, xt += kPair, gt += kPair, sums += 2) {
-          LaneSums first = sums[0], second = sums[1];
-          for (int r = 0; r < rows; ++r) {
-            const VecPair xs = load_pair(xt + r * x_step), gs = load_pair(gt + r * g_step);
-            first.add(xs.first * gs.first);
-            second.add(xs.second * gs.second);
-          }
-          sums[0] = first;
-          sums[1] = second;
-        }
-      }
-      t += rows;
+    for (; t + kRows <= end; t += kRows) {
+      add_single_rows<kRows>(x + t * x_step, grad + t * g_step, x_step, g_step, steps, lanes);
+    }
+    for (; t < end; ++t) {
+      add_single_rows<1>(x + t * x_step, grad + t * g_step, x_step, g_step, steps, lanes);
     }
     for (int64_t i = 0; i < steps * kColumns / kLanes; ++i) {
       const int64_t block = i / 2 * kPair, odd = i % 2;

@@ -157,13 +157,32 @@ MASGA_INLINE Vec run_sum(Vec v) {
   return v;
 }
 
+// All ones in the lanes whose index lacks the bit Distance.
+template <int Distance>
+MASGA_INLINE IVec lower_lanes() {
+  IVec lower;
+  for (int i = 0; i < kLanes; ++i) lower[i] = (i & Distance) == 0 ? -1 : 0;
+  return lower;
+}
+
+// The lanes of a whose index has the bit Distance, moved to where it is lacking, and the others of b moved
+// to where it is not. One shuffle where it does not cross a boundary that the instruction set minds.
+template <int Distance>
+MASGA_INLINE Vec crossed(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  if constexpr (Distance == 2) return (Vec)_mm512_shuffle_ps((__m512)a, (__m512)b, 0x4e);
+  if constexpr (Distance == 8) return (Vec)_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0x4e);
+#elif defined(__AVX2__)
+  if constexpr (Distance == 2) return (Vec)_mm256_shuffle_ps((__m256)a, (__m256)b, 0x4e);
+  if constexpr (Distance == 4) return (Vec)_mm256_permute2f128_ps((__m256)a, (__m256)b, 0x21);
+#endif
+  return butterfly<Distance>(lower_lanes<Distance>() ? b : a);
+}
+
 // Sums of lanes Distance apart, of a in the lanes whose index lacks that bit, of b in the others.
 template <int Distance>
 MASGA_INLINE Vec merge(Vec a, Vec b) {
-  IVec lower;
-  for (int i = 0; i < kLanes; ++i) lower[i] = (i & Distance) == 0 ? -1 : 0;
-  const Vec kept = lower ? a : b, moved = lower ? b : a;
-  return kept + butterfly<Distance>(moved);
+  return (lower_lanes<Distance>() ? a : b) + crossed<Distance>(a, b);
 }
 
 MASGA_INLINE float sum(Vec v) { return run_sum<kLanes>(v)[0]; }

@@ -8,8 +8,8 @@
 //   start the copy of tile t + 3 to where tile t was; take in the scores of tile t
 //
 // Rows must begin at multiples of sixteen bytes and be a multiple of them wide; attention_statistics.cuh
-// serves the others. The exponentials are the bound: sixteen a clock and multiprocessor, where the products of 64 channels
-// take half as long and those of 128 as long.
+// serves the others. The exponentials are the bound: sixteen a clock and multiprocessor, where the products
+// of 64 channels take half as long and those of 128 as long.
 #pragma once
 
 #include <cstdint>
