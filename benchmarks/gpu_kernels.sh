@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Build the CUDA kernels with nvcc and g++ alone, check them against float64 references, time them, and
-# run the checks under compute-sanitizer where it is installed. Needs a CUDA GPU, nvcc, g++ and torch.
+# run the checks under compute-sanitizer where it is installed. Needs nvcc, g++, torch and a CUDA GPU; none
+# for --build-only with ARCH.
 #
-#   benchmarks/gpu_kernels.sh [--check-only]        PYTHON=python3 OUT=build/gpu_kernels ARCH=sm_90
+#   benchmarks/gpu_kernels.sh [--build-only|--check-only]   PYTHON=python3 OUT=build/gpu_kernels ARCH=sm_90
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -22,18 +23,20 @@ common=(-O3 -fPIC -fvisibility=hidden -Icuda_ext/include)
 bindings=(-std=c++20 -isystem "$torch/include" -DTORCH_TARGET_VERSION=0x020a000000000000)
 
 echo "== building for $arch with $(nvcc --version | grep release)"
+compile() { "$@" 2>> "$out/ptxas.log" || { cat "$out/ptxas.log" >&2; exit 1; }; }
+: > "$out/ptxas.log"
 cuda=(nvcc -std=c++17 -Xptxas=-v -O3 -Xcompiler=-fPIC,-fvisibility=hidden -Icuda_ext/include -c)
-"${cuda[@]}" "-arch=$arch" "${hopper[@]}" cuda_ext/csrc/cuda_kernels.cu -o "$out/cuda_kernels.o" 2> "$out/ptxas.log"
+compile "${cuda[@]}" "-arch=$arch" "${hopper[@]}" cuda_ext/csrc/cuda_kernels.cu -o "$out/cuda_kernels.o"
 objects=("$out/cuda_kernels.o" "$out/cuda_bindings.o")
 if [[ $arch == sm_90 ]]; then
-  "${cuda[@]}" -gencode=arch=compute_90a,code=sm_90a cuda_ext/csrc/cuda_hopper.cu -o "$out/cuda_hopper.o" \
-    2>> "$out/ptxas.log"
+  compile "${cuda[@]}" -gencode=arch=compute_90a,code=sm_90a cuda_ext/csrc/cuda_hopper.cu -o "$out/cuda_hopper.o"
   objects+=("$out/cuda_hopper.o")
 fi
 g++ "${common[@]}" "${bindings[@]}" -c cuda_ext/csrc/cuda_bindings.cpp -o "$out/cuda_bindings.o"
 nvcc -shared "${objects[@]}" -o "$out/masga_cuda.so" \
   -L"$torch/lib" -ltorch_cpu -ldl
 "$python" benchmarks/kernels_gpu.py --resources "$out/ptxas.log"  # ends here if one spills
+if [[ ${1:-} == --build-only ]]; then exit 0; fi
 
 export MASGA_KERNEL_DIRECTORY=$out PYTHONPATH=.
 failed=()
@@ -41,19 +44,8 @@ attempt() {  # one check that fails does not keep the others, or the times, from
   echo "== $1"
   "${@:2}" || failed+=("$1")
 }
-small=("$python" benchmarks/kernels_gpu.py --check --small)
 for level in "${levels[@]}"; do
-  export MASGA_CUDA_LEVEL=$level
-  attempt "checking, $level" "$python" benchmarks/kernels_gpu.py --check
-  if command -v compute-sanitizer > /dev/null; then
-    for tool in memcheck racecheck initcheck; do
-      # torch's own copies of partly filled buffers are no business of initcheck's: kernels of ours alone.
-      PYTORCH_NO_CUDA_MEMORY_CACHING=1 attempt "compute-sanitizer $tool, $level" \
-        compute-sanitizer --tool "$tool" --error-exitcode 9 --kernel-regex kns=masga "${small[@]}"
-    done
-  else
-    echo "compute-sanitizer: not installed"
-  fi
+  MASGA_CUDA_LEVEL=$level attempt "checking, $level" "$python" benchmarks/kernels_gpu.py --check
 done
 if [[ ${1:-} != --check-only ]]; then
   for level in "${levels[@]}"; do
@@ -62,6 +54,19 @@ if [[ ${1:-} != --check-only ]]; then
   done
   attempt "timing attribution" "$python" benchmarks/kernels_gpu.py --time attribution
   attempt "timing taps" "$python" benchmarks/kernels_gpu.py --time taps
+fi
+if command -v compute-sanitizer > /dev/null; then  # last, since it takes longest
+  # torch's own copies of partly filled buffers are no business of initcheck's: kernels of ours alone.
+  export PYTORCH_NO_CUDA_MEMORY_CACHING=1
+  sanitizer=(compute-sanitizer --error-exitcode 9 --kernel-regex kns=masga)
+  for level in "${levels[@]}"; do
+    for tool in memcheck racecheck initcheck; do
+      MASGA_CUDA_LEVEL=$level attempt "compute-sanitizer $tool, $level" \
+        "${sanitizer[@]}" --tool "$tool" "$python" benchmarks/kernels_gpu.py --check --small
+    done
+  done
+else
+  echo "compute-sanitizer: not installed"
 fi
 if (( ${#failed[@]} )); then
   printf 'FAILED: %s\n' "${failed[@]}"
