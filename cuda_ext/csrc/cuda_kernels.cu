@@ -155,7 +155,10 @@ cudaError_t launch_attention(
   return cudaGetLastError();
 }
 
-constexpr const char *kAmpere = "ampere", *kHopper = "hopper";
+constexpr const char* kAmpere = "ampere";
+#ifdef MASGA_HOPPER
+constexpr const char* kHopper = "hopper";
+#endif
 
 }  // namespace
 
