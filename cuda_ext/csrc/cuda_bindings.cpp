@@ -102,6 +102,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> attention_statistics(
   const DeviceGuard guard(q.get_device_index());
   const AttentionArguments a = attention_arguments(q, k, scale, causal, rows);
   STD_TORCH_CHECK(a.shape.width <= 256, "D <= 256 must hold, but got ", a.shape.width, ".");
+  STD_TORCH_CHECK(
+      a.shape.tokens <= kMostAttentionTokens, "T <= ", kMostAttentionTokens, " must hold, but got ",
+      a.shape.tokens, ".");
   const int64_t size[3] = {a.shape.batch, a.shape.heads, a.shape.rows};
   const auto one = [&] { return fresh({size, 3}, ScalarType::Float, q); };
   std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> out{one(), one(), one(),

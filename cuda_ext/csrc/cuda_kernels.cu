@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 
 #include "masga/cuda/attention_statistics.cuh"
 #include "masga/cuda/embedding_attribution.cuh"
@@ -155,25 +154,24 @@ cudaError_t launch_attention(
   return cudaGetLastError();
 }
 
-constexpr const char* kAmpere = "ampere";
-#ifdef MASGA_HOPPER
-constexpr const char* kHopper = "hopper";
-#endif
-
-}  // namespace
-
-const char* cuda_level() {
+// Whether kernels for Hopper were built, may be used, and fit the current device.
+bool on_hopper() {
 #ifdef MASGA_HOPPER
   static const char* const asked = std::getenv("MASGA_CUDA_LEVEL");
+  if (asked != nullptr && *asked != '\0' && std::strcmp(asked, "hopper") != 0) return false;
   int device = 0, major = 0, minor = 0;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
   cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  const bool allowed = asked == nullptr || *asked == '\0' || std::strcmp(asked, kHopper) == 0;
-  if (allowed && major == 9 && minor == 0) return kHopper;
+  return major == 9 && minor == 0;
+#else
+  return false;
 #endif
-  return kAmpere;
 }
+
+}  // namespace
+
+const char* cuda_level() { return on_hopper() ? "hopper" : "ampere"; }
 
 int64_t cuda_attribution_chunks(const AttributionShape& s, Element element) {
   if (s.tokens == 0) return 0;
@@ -219,10 +217,9 @@ const char* cuda_attention_statistics(
   AttentionOutput output;
   for (int i = 0; i < kAttentionStatistics; ++i) output.out[i] = out[i];
   if (s.batch * s.heads * s.rows == 0) return nullptr;
-  if (s.tokens > std::numeric_limits<int>::max() - 8 * kAttentionKeys) return "T must be below 2^31 - 512";
 #ifdef MASGA_HOPPER
   const bool half = element == Element::kBFloat16 || element == Element::kFloat16;
-  if (half && cuda_level() == kHopper && are_vectors(s, q, k, 8)) {
+  if (half && are_vectors(s, q, k, 8) && on_hopper()) {
     return error_text(hopper_attention_statistics(s, element, q, k, output, stream));
   }
 #endif

@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(HopperShape<Width>::kThreads, HopperShape<Widt
   __shared__ int most[Shape::kThreads / 32];
   const int limit = block_limit(rows, most, warp, Shape::kThreads / 32, lane);
 
-  // The last key may be copied in vain: it is masked, as is all beyond the last.
+  // A group of copies for every tile, though it be empty beyond the limit: they are awaited by number.
   const KeyCopier<T, Width, Shape::kThreads> copier(s, place, keys, true);
   const auto copy_tile = [&](int start, T* tile) {
     if (start < limit) {

@@ -28,7 +28,10 @@ const char* cuda_grouped_attribution(
     const AttributionShape& shape, Element element, const void* x, const void* grad, bool exact,
     double* partials, const AttributionOutput& output, void* stream);
 
-// out: (batch, heads, rows) floats each.
+// Positions are ints, and copies look a few tiles ahead.
+constexpr int64_t kMostAttentionTokens = (int64_t{1} << 31) - 1024;
+
+// At most kMostAttentionTokens tokens. out: (batch, heads, rows) floats each.
 const char* cuda_attention_statistics(
     const AttentionShape& shape, Element element, const void* q, const void* k,
     float* const out[kAttentionStatistics], void* stream);
