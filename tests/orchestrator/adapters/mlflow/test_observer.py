@@ -1,10 +1,12 @@
 import dataclasses
 import http.server
+import queue
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.adapters.mlflow import client, recorder
+from orchestrator.adapters.mlflow import client, observer, recorder
 from orchestrator.adapters.mlflow.client import open_client
 from orchestrator.adapters.mlflow.observer import MlflowRecord
 from orchestrator.adapters.mlflow.sync import sync
@@ -88,6 +90,32 @@ def test_a_slow_mlflow_does_not_hold_the_search(tale, tmp_path):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_a_record_rests_by_what_it_computed_not_by_how_long_a_store_took(
+    tale, config, tmp_path, monkeypatch
+):
+    clock = SimpleNamespace(wall=0.0, processor=0.0)
+    clocks = {"monotonic": lambda: clock.wall, "thread_time": lambda: clock.processor}
+    monkeypatch.setattr(observer, "time", SimpleNamespace(**clocks))
+    bring = observer._Scribe.bring
+
+    def slowly(scribe, **how):
+        clock.wall += 8.0
+        clock.processor += 0.25
+        return bring(scribe, **how)
+
+    monkeypatch.setattr(observer._Scribe, "bring", slowly)
+    rests = queue.SimpleQueue()
+    record = MlflowRecord(config, directory=tmp_path, patience_seconds=60.0)
+    record._closing = SimpleNamespace(wait=rests.put, set=lambda: None)
+    with EventLog(tmp_path / LOG_NAME) as log:
+        log.append(tale)
+        for number, event in enumerate(tale):
+            record.on_event(event, number, False)
+        assert rests.get(timeout=60.0) == 8.0  # not nineteen times that
+    record.close()
+    assert record.lost is None
 
 
 def test_points_that_did_not_get_through_are_written_later(tale, config, tmp_path, monkeypatch):
