@@ -106,7 +106,7 @@ void attribution(const CpuKernels& kernels, Element element, const AttributionSh
 
 template <typename T>
 void attributions(const CpuKernels& kernels, Element element) {
-  for (int64_t group_size : {1, 2, 3, 4, 7, 8, 13, 16, 17, 32, 40, 64, 67, 130}) {
+  for (int64_t group_size : {1, 2, 3, 4, 7, 8, 13, 16, 17, 32, 40, 64, 67, 130, 300}) {
     for (int64_t groups : {1, 5, 18}) {
       for (int64_t tokens : {1, 17, 70}) {
         const int64_t width = groups * group_size, heads = 2;

@@ -1,5 +1,9 @@
 // Sums over tokens of a block of groups on one core, by the width of a group: float sums of a few tokens,
 // added up in double.
+//
+// Rows that lie far apart are read in turns, a few hundred bytes of each: a core then has more requests to
+// memory under way than for one stream, and reads up to a third faster. Two rows do for wide groups; narrow
+// ones take kFarRows, which also spares their many sums some trips to the cache.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +14,7 @@ namespace masga::MASGA_ISA {
 
 constexpr int64_t kFoldTokens = 64;      // float sums are folded into double ones after so many tokens
 constexpr int64_t kBlockColumns = 4096;  // the float sums of a block stay in the nearest caches
-
-template <typename T>
-constexpr int kLine = 64 / sizeof(T);  // elements of a cache line
+constexpr int64_t kFarRows = 4;          // a quarter of the tokens apart
 
 // Products of one group in one row, added lane by lane: four chains where the group is wide enough.
 template <typename T>
@@ -59,15 +61,18 @@ MASGA_INLINE Vec merge_all(const Vec* first) {
   }
 }
 
-// The deltas of a tile of kLanes (group, token) pairs, one a lane: lane l is group l % groups of
-// token l / groups. Adding across lanes this way costs one merge a pair instead of a whole reduction.
+// The deltas of a tile of kLanes (group, token) pairs, one a lane: lane 2l + f is group l % groups of the
+// token l / groups, or, with f = 1, of the one that is far from it. Adding across lanes this way costs one
+// merge a pair instead of a whole reduction.
 template <typename T>
 __attribute__((noinline)) Vec tile_deltas(
-    const T* x, const T* g, int64_t x_step, int64_t g_step, int64_t group_size, int groups) {
+    const T* x, const T* g, int64_t x_step, int64_t g_step, int64_t x_far, int64_t g_far,
+    int64_t group_size, int groups) {
   Vec products[kLanes];
   for (int l = 0; l < kLanes; x += x_step, g += g_step) {
-    for (int64_t at = 0; at < groups * group_size; at += group_size) {
-      products[l++] = group_products(x + at, g + at, group_size);
+    for (int64_t at = 0; at < groups * group_size; at += group_size, l += 2) {
+      products[l] = group_products(x + at, g + at, group_size);
+      products[l + 1] = group_products(x + x_far + at, g + g_far + at, group_size);
     }
   }
   return merge_all(products);
@@ -102,70 +107,87 @@ struct LaneSums {
   }
 };
 
-// Adds lane l of `lanes` to group l % groups_in_tile.
+// Adds lanes 2l and 2l + 1 of `lanes` to group l % groups_in_tile.
 MASGA_INLINE void fold(
     const LaneSums& lanes, int groups_in_tile, double* signed_sum, double* absolute_sum,
     double* squared_sum) {
   for (int l = 0; l < kLanes; ++l) {
-    signed_sum[l % groups_in_tile] += lanes.signed_sum[l];
-    absolute_sum[l % groups_in_tile] += lanes.absolute_sum[l];
-    squared_sum[l % groups_in_tile] += lanes.squared_sum[l];
+    signed_sum[l / 2 % groups_in_tile] += lanes.signed_sum[l];
+    absolute_sum[l / 2 % groups_in_tile] += lanes.absolute_sum[l];
+    squared_sum[l / 2 % groups_in_tile] += lanes.squared_sum[l];
   }
 }
 
-// One row after another, one group after another: for groups so wide that adding across lanes is little,
-// or too few to fill a tile from one row.
+// One group after another, for groups so wide that adding across lanes is little, or too few to fill a tile.
 template <typename T>
 void attribution_broad(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
-  for (int64_t t = 0; t < tokens; ++t, x += x_step, grad += g_step) {
+  constexpr int64_t kSlice = 256;  // elements read from one row before the other one's turn
+  const int64_t half = tokens / 2;
+  const auto add = [=](int64_t g, float delta) {
+    signed_sum[g] += delta;
+    absolute_sum[g] += __builtin_fabs(delta);
+    squared_sum[g] += static_cast<double>(delta) * delta;
+  };
+  for (int64_t t = 0; t < half; ++t) {
     for (int64_t g = 0; g < groups; ++g) {
-      const double delta =
-          sum(group_products(x + g * group_size, grad + g * group_size, group_size));
-      signed_sum[g] += delta;
-      absolute_sum[g] += __builtin_fabs(delta);
-      squared_sum[g] += delta * delta;
+      const T *near_x = x + t * x_step + g * group_size, *far_x = near_x + half * x_step;
+      const T *near_grad = grad + t * g_step + g * group_size, *far_grad = near_grad + half * g_step;
+      Vec near = {}, far = {};
+      for (int64_t i = 0; i < group_size; i += kSlice) {
+        const int64_t n = group_size - i < kSlice ? group_size - i : kSlice;
+        near += group_products(near_x + i, near_grad + i, n);
+        far += group_products(far_x + i, far_grad + i, n);
+      }
+      add(g, sum(near));
+      add(g, sum(far));
     }
+  }
+  if (2 * half == tokens) return;
+  x += (tokens - 1) * x_step;
+  grad += (tokens - 1) * g_step;
+  for (int64_t g = 0; g < groups; ++g) {
+    add(g, sum(group_products(x + g * group_size, grad + g * group_size, group_size)));
   }
 }
 
-// The widest tile that `left` groups fill: a power of two, at most kLanes.
+// The widest tile of groups that `left` groups fill, in two rows: a power of two, at most kLanes / 2.
 MASGA_INLINE int tile_width(int64_t left) {
-  int width = kLanes;
+  int width = kLanes / 2;
   while (width > left) width /= 2;
   return width;
 }
 
-// Groups of more than one vector up to sixteen, in tiles of kLanes groups, then of ever fewer, by as
-// many tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
+// Groups of more than one vector up to sixteen, in tiles of kLanes / 2 groups, then of ever fewer, by as
+// many pairs of tokens as fill the lanes. Tokens are taken kLanes at a time; those left over go singly.
 template <typename T>
 void attribution_wide(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     int64_t group_size, double* signed_sum, double* absolute_sum, double* squared_sum) {
-  constexpr int kNarrower = 8;  // at most one tile of each power of two below kLanes
-  LaneSums lanes[kBlockColumns / kLanes / kLanes + kNarrower];
-  int64_t t = 0;
-  while (t + kLanes <= tokens) {
-    const int64_t end = t + kFoldTokens < tokens ? t + kFoldTokens : tokens;
+  constexpr int kPairs = kLanes / 2, kNarrower = 8;  // at most one tile of each power of two below kPairs
+  LaneSums lanes[kBlockColumns / kLanes / kPairs + kNarrower];
+  const int64_t half = tokens / kLanes * kPairs;
+  for (int64_t t = 0; t < half;) {
+    const int64_t end = t + kFoldTokens / 2 < half ? t + kFoldTokens / 2 : half;
     for (LaneSums& sums : lanes) sums = LaneSums{};
-    for (; t + kLanes <= end; t += kLanes) {
-      const int64_t whole = groups - groups % kLanes;
-      for (int64_t r = 0; whole != 0 && r < kLanes; ++r) {
+    for (; t < end; t += kPairs) {
+      const int64_t whole = groups - groups % kPairs;
+      for (int64_t r = t; whole != 0 && r < t + kPairs; ++r) {
         LaneSums* tile = lanes;
-        for (int64_t g = 0; g < whole; g += kLanes) {
+        for (int64_t g = 0; g < whole; g += kPairs) {
           (tile++)->add(tile_deltas(
-              x + (t + r) * x_step + g * group_size, grad + (t + r) * g_step + g * group_size,
-              x_step, g_step, group_size, kLanes));
+              x + r * x_step + g * group_size, grad + r * g_step + g * group_size, x_step, g_step,
+              half * x_step, half * g_step, group_size, kPairs));
         }
       }
-      LaneSums* tile = lanes + whole / kLanes;
+      LaneSums* tile = lanes + whole / kPairs;
       for (int64_t g = whole; g < groups; ++tile) {
         const int width = tile_width(groups - g);
-        for (int64_t r = 0; r < kLanes; r += kLanes / width) {
+        for (int64_t r = t; r < t + kPairs; r += kPairs / width) {
           tile->add(tile_deltas(
-              x + (t + r) * x_step + g * group_size, grad + (t + r) * g_step + g * group_size,
-              x_step, g_step, group_size, width));
+              x + r * x_step + g * group_size, grad + r * g_step + g * group_size, x_step, g_step,
+              half * x_step, half * g_step, group_size, width));
         }
         g += width;
       }
@@ -176,11 +198,10 @@ void attribution_wide(
       fold(*tile, width, signed_sum + g, absolute_sum + g, squared_sum + g);
       g += width;
     }
-    if (end == tokens) break;
   }
   attribution_broad(
-      x + t * x_step, grad + t * g_step, x_step, g_step, tokens - t, groups, group_size, signed_sum,
-      absolute_sum, squared_sum);
+      x + 2 * half * x_step, grad + 2 * half * g_step, x_step, g_step, tokens - 2 * half, groups,
+      group_size, signed_sum, absolute_sum, squared_sum);
 }
 
 // Every other small group: products by vector into a row that stays in cache, then sums by group.
@@ -207,8 +228,7 @@ void attribution_odd(
 
 // Groups of a small power of two. Each step makes one vector with the deltas of kLanes groups. A sum of
 // products holds kLanes / kMerge groups, and kMerge of them are merged, so that lane l is group
-// l / kMerge of sum l % kMerge. Rows go one by one, as memory streams best, and are fetched a little ahead,
-// since processors alone stop at the end of a page.
+// l / kMerge of sum l % kMerge.
 template <int Size, typename T>
 void attribution_narrow(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
@@ -217,33 +237,40 @@ void attribution_narrow(
   constexpr int kMerge = Size >= kPair * kLanes ? kLanes : Size / kPair;
   constexpr int kColumns = Size * kLanes;
   constexpr int kSummed = kColumns / kMerge;  // columns in one sum
-  constexpr int kAhead = 1024 / sizeof(T);
-  const int64_t whole = groups - groups % kLanes;
+  const int64_t whole = groups - groups % kLanes, part = tokens / kFarRows;
   LaneSums lanes[kBlockColumns / kColumns + 1];
-  for (int64_t t = 0; whole != 0 && t < tokens;) {
-    const int64_t end = t + kFoldTokens < tokens ? t + kFoldTokens : tokens;
+  const auto deltas = [](const T* xt, const T* gt) {
+    Vec sums[kMerge];
+    for (int v = 0; v < kMerge; ++v, xt += kSummed, gt += kSummed) {
+      sums[v] = Vec{};
+      for (int c = 0; c < kSummed; c += kPair * kLanes) {
+        if constexpr (kPair == 2) {
+          const VecPair xs = load_pair(xt + c), gs = load_pair(gt + c);
+          sums[v] += xs.first * gs.first + xs.second * gs.second;
+        } else {
+          sums[v] += load(xt + c) * load(gt + c);
+        }
+      }
+    }
+    return merge_all<kMerge>(sums);
+  };
+  for (int64_t t = 0, rest = kFarRows * part; whole != 0 && (t < part || rest < tokens);) {
+    const int64_t end = t + kFoldTokens / kFarRows < part ? t + kFoldTokens / kFarRows : part;
     for (int64_t i = 0; i < whole / kLanes; ++i) lanes[i] = LaneSums{};
     for (; t < end; ++t) {
-      const T* xt = x + t * x_step;
-      const T* gt = grad + t * g_step;
       for (int64_t i = 0; i < whole / kLanes; ++i) {
-        for (int c = kAhead; c < kAhead + kColumns; c += kLine<T>) {
-          __builtin_prefetch(xt + c);
-          __builtin_prefetch(gt + c);
+        const T* xt = x + t * x_step + i * kColumns;
+        const T* gt = grad + t * g_step + i * kColumns;
+        LaneSums sums = lanes[i];
+        for (int r = 0; r < kFarRows; ++r, xt += part * x_step, gt += part * g_step) {
+          sums.add(deltas(xt, gt));
         }
-        Vec sums[kMerge];
-        for (int v = 0; v < kMerge; ++v, xt += kSummed, gt += kSummed) {
-          sums[v] = Vec{};
-          for (int c = 0; c < kSummed; c += kPair * kLanes) {
-            if constexpr (kPair == 2) {
-              const VecPair xs = load_pair(xt + c), gs = load_pair(gt + c);
-              sums[v] += xs.first * gs.first + xs.second * gs.second;
-            } else {
-              sums[v] += load(xt + c) * load(gt + c);
-            }
-          }
-        }
-        lanes[i].add(merge_all<kMerge>(sums));
+        lanes[i] = sums;
+      }
+    }
+    for (; t == part && rest < tokens; ++rest) {
+      for (int64_t i = 0; i < whole / kLanes; ++i) {
+        lanes[i].add(deltas(x + rest * x_step + i * kColumns, grad + rest * g_step + i * kColumns));
       }
     }
     for (int64_t i = 0; i < whole / kLanes; ++i) {
@@ -263,62 +290,42 @@ void attribution_narrow(
       signed_sum + whole, absolute_sum + whole, squared_sum + whole);
 }
 
-// Single channels are taken in steps of whole cache lines and of load_pair's vectors.
-template <typename T>
-constexpr int kStep = 2 * kLanes > kLine<T> ? 2 * kLanes : kLine<T>;
-
-// Add Rows rows of single channels, `steps` steps wide, while the next Rows rows are fetched in the order
-// of memory, which processors do by themselves only for rows of a page.
-template <int Rows, typename T>
+// Add Rows rows of single channels, x_far and g_far apart, to the sums, pair by pair of vectors.
+template <int64_t Rows, typename T>
 MASGA_INLINE void add_single_rows(
-    const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t steps, LaneSums* sums) {
-  const T *next_x = x + Rows * x_step, *next_grad = grad + Rows * g_step;
-  int64_t fetched = 0;
-  for (int64_t i = 0; i < steps; ++i) {
-    for (int r = 0; r < Rows; ++r) {
-      for (int c = 0; c < kStep<T>; c += kLine<T>) {
-        __builtin_prefetch(next_x + fetched * kStep<T> + c);
-        __builtin_prefetch(next_grad + fetched * kStep<T> + c);
-      }
-      if (++fetched == steps) {
-        fetched = 0;
-        next_x += x_step;
-        next_grad += g_step;
-      }
-    }
-    for (int c = 0; c < kStep<T>; c += 2 * kLanes, x += 2 * kLanes, grad += 2 * kLanes, sums += 2) {
-      LaneSums first = sums[0], second = sums[1];
+    const T* x, const T* grad, int64_t x_far, int64_t g_far, int64_t pairs, LaneSums* sums) {
+  for (int64_t i = 0; i < pairs; ++i, x += 2 * kLanes, grad += 2 * kLanes, sums += 2) {
+    LaneSums first = sums[0], second = sums[1];
 #pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) {
-        const VecPair xs = load_pair(x + r * x_step), gs = load_pair(grad + r * g_step);
-        first.add(xs.first * gs.first);
-        second.add(xs.second * gs.second);
-      }
-      sums[0] = first;
-      sums[1] = second;
+    for (int64_t r = 0; r < Rows; ++r) {
+      const VecPair xs = load_pair(x + r * x_far), gs = load_pair(grad + r * g_far);
+      first.add(xs.first * gs.first);
+      second.add(xs.second * gs.second);
     }
+    sums[0] = first;
+    sums[1] = second;
   }
 }
 
-// Single channels: nothing to merge. Rows go four at a time, to touch their many sums less often.
+// Single channels: nothing to merge, many sums. They are touched once for kFarRows rows, and folded seldom.
 template <typename T>
 void attribution_single(
     const T* x, const T* grad, int64_t x_step, int64_t g_step, int64_t tokens, int64_t groups,
     double* signed_sum, double* absolute_sum, double* squared_sum) {
-  constexpr int kRows = 4, kPair = 2 * kLanes, kColumns = kStep<T>;
-  constexpr int64_t kFold = 4 * kFoldTokens;  // many sums: fold seldom
-  const int64_t steps = groups / kColumns;
+  constexpr int kPair = 2 * kLanes;  // groups of load_pair's vectors
+  const int64_t pairs = groups / kPair, part = tokens / kFarRows, far = kFarRows * part;
   LaneSums lanes[kBlockColumns / kLanes];
-  for (int64_t t = 0; steps != 0 && t < tokens;) {
-    const int64_t end = t + kFold < tokens ? t + kFold : tokens;
-    for (int64_t i = 0; i < steps * kColumns / kLanes; ++i) lanes[i] = LaneSums{};
-    for (; t + kRows <= end; t += kRows) {
-      add_single_rows<kRows>(x + t * x_step, grad + t * g_step, x_step, g_step, steps, lanes);
-    }
+  for (int64_t t = 0, rest = far; pairs != 0 && (t < part || rest < tokens);) {
+    const int64_t end = t + kFoldTokens < part ? t + kFoldTokens : part;
+    for (int64_t i = 0; i < 2 * pairs; ++i) lanes[i] = LaneSums{};
     for (; t < end; ++t) {
-      add_single_rows<1>(x + t * x_step, grad + t * g_step, x_step, g_step, steps, lanes);
+      add_single_rows<kFarRows>(
+          x + t * x_step, grad + t * g_step, part * x_step, part * g_step, pairs, lanes);
     }
-    for (int64_t i = 0; i < steps * kColumns / kLanes; ++i) {
+    for (; t == part && rest < tokens; ++rest) {
+      add_single_rows<1>(x + rest * x_step, grad + rest * g_step, 0, 0, pairs, lanes);
+    }
+    for (int64_t i = 0; i < 2 * pairs; ++i) {
       const int64_t block = i / 2 * kPair, odd = i % 2;
       for (int l = 0; l < kLanes; ++l) {
         const int64_t g = block + (kPairsNeighbours<T> ? 2 * l + odd : odd * kLanes + l);
@@ -328,7 +335,7 @@ void attribution_single(
       }
     }
   }
-  const int64_t whole = steps * kColumns;
+  const int64_t whole = pairs * kPair;
   attribution_odd(
       x + whole, grad + whole, x_step, g_step, tokens, groups - whole, 1, signed_sum + whole,
       absolute_sum + whole, squared_sum + whole);
