@@ -10,18 +10,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
-from pathlib import Path
 
 import torch
-
-from orchestrator.event_log import LOG_NAME, EventLog, read_log
-from orchestrator.journal import Journal
-from orchestrator.member_host import MemberHost, NoExchange
-from orchestrator.run_loading import load_run
-from orchestrator.search import Search
-from orchestrator.setting import prepare
-from orchestrator.story.telling import told
+from in_process import searched
 
 FRONT = "nats_per_gflop: front"
 PROPOSERS = "[{proposer: mutation, weight: 2}, {proposer: best_reply}, {proposer: replicator}]"
@@ -57,28 +48,8 @@ def main() -> None:
 
 
 def one(arm: str, seed: int, run: str, more: list[str]) -> float:
-    """Run one search to its end and print its line; return the winner's held-out bits per byte.
-
-    One host in this process does all tasks: the log is the same as with Ray's workers.
-    """
-    config = load_run(Path(run), overrides=[*ARMS[arm], "baseline=false", *more], seed=seed).config
-    with tempfile.TemporaryDirectory() as directory:
-        path, setting = Path(directory), prepare(config)
-        host = MemberHost(
-            corpus=setting.corpus,
-            settings=setting.settings,
-            checkpoints=path / "checkpoints",
-            exchange=NoExchange(),
-            worker=0,
-        )
-        with EventLog(path / LOG_NAME) as log:
-            search = Search(setting.rules, Journal(log, lambda *_: None))
-            tasks = list(search.begin())
-            while tasks:
-                tasks += search.receive(host.run(tasks.pop(0)))
-                host.flush()
-        host.close()
-        story = told(read_log(path / LOG_NAME)[0])
+    """Run one search to its end and print its line; return the winner's held-out bits per byte."""
+    story = searched(run, [*ARMS[arm], *more], seed=seed)
     winner = story.assessed["winner"]
     print(
         f"| {arm} | {seed} | {winner.bits_per_byte:.4f} | {winner.parameters} | {story.tokens} "

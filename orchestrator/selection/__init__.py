@@ -8,6 +8,7 @@ from orchestrator.selection.decision import (
     SelectionPolicy,
 )
 from orchestrator.selection.improvement_rate import ImprovementRate
+from orchestrator.selection.independent import Independent
 from orchestrator.selection.multi_frequency import MultiFrequency
 from orchestrator.selection.significance import SignificantTruncation
 from orchestrator.selection.tournament import BinaryTournament
@@ -19,6 +20,7 @@ POLICIES: dict[str, type[SelectionPolicy]] = {
     "significance": SignificantTruncation,
     "multi_frequency": MultiFrequency,
     "improvement_rate": ImprovementRate,
+    "independent": Independent,
 }
 """Policies by the names that run files use; the fields of a policy are its parameters there."""
 
@@ -28,6 +30,7 @@ __all__ = [
     "Candidate",
     "Decision",
     "ImprovementRate",
+    "Independent",
     "Keep",
     "MultiFrequency",
     "ReplaceBy",

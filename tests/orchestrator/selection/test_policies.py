@@ -11,6 +11,7 @@ from orchestrator.selection import (
     BinaryTournament,
     Candidate,
     ImprovementRate,
+    Independent,
     Keep,
     MultiFrequency,
     ReplaceBy,
@@ -38,6 +39,12 @@ def member(number, fitness, *, losses=None, generation=1, curve=None, failed=Fal
 def decide(policy, candidates, seed=0, due=None):
     due = frozenset(c.member for c in candidates) if due is None else due
     return policy.select(tuple(candidates), due=due, generation=1, rng=generator(seed, "s", 1, -1))
+
+
+def test_independent_members_are_replaced_only_when_they_have_failed():
+    population = [member(m, -float(m), failed=m == 3) for m in range(8)]
+    answer = decide(Independent(), population)
+    assert {m for m, d in answer.items() if d != Keep()} == {3}
 
 
 def test_truncation_replaces_the_worst_fraction_by_the_best():
