@@ -59,7 +59,7 @@ def main() -> None:
     print("\n| arm | bits per byte | less independent | less truncation |")
     print("|---|---|---|---|")
     for arm, bits in by_arm.items():
-        less = [difference(bits, by_arm.get(arm, {})) for arm in ("independent", "truncation")]
+        less = [difference(bits, by_arm.get(name, {})) for name in ("independent", "truncation")]
         print(f"| {arm} | {statistics.mean(bits.values()):.4f} | {' | '.join(less)} |")
 
 
@@ -76,8 +76,10 @@ def one(arm: str, seed: int, run: str, more: list[str]) -> dict[str, str | int |
 def difference(bits: dict[int, float], others: dict[int, float]) -> str:
     """Mean difference over common seeds, its standard error, and in how many seeds it is better."""
     pairs = [bits[seed] - others[seed] for seed in bits if seed in others]
-    if len(pairs) < 2 or not any(pairs):
+    if len(pairs) < 2:
         return "-"
+    if not any(pairs):
+        return "the same"
     error = statistics.stdev(pairs) / len(pairs) ** 0.5
     better = sum(pair < 0 for pair in pairs)
     return f"{statistics.mean(pairs):+.4f} ± {error:.4f}, better in {better} of {len(pairs)}"
