@@ -1,6 +1,6 @@
 """CPU kernels beside a plain sum, eager PyTorch and torch.compile, in one run; Markdown tables.
 
-    python benchmarks/kernels_cpu.py [--threads 2] [--rounds 9] [--megabytes 128]
+    python benchmarks/kernels_cpu.py [--threads 2] [--rounds 9] [--megabytes 128] [--only taps]
 
 All candidates of a row take turns, so that what else the machine does falls on each alike; their
 fastest rounds are compared, of training steps the median of pairs. Bandwidth counts x and grad
@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--megabytes", type=int, default=128, help="x and grad together")
+    parser.add_argument("--only", choices=("attribution", "cached", "attention", "taps"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -175,10 +176,15 @@ def main() -> None:
         f"torch {torch.__version__}, {options.threads} thread(s), "
         f"kernels: {cuda_ext.status().cpu_level}\n"
     )
-    attribution_rows(options.rounds, options.megabytes)
-    cached_rows(options.rounds)
-    attention_rows(options.rounds)
-    tap_rows(options.rounds)
+    tables = {
+        "attribution": lambda: attribution_rows(options.rounds, options.megabytes),
+        "cached": lambda: cached_rows(options.rounds),
+        "attention": lambda: attention_rows(options.rounds),
+        "taps": lambda: tap_rows(options.rounds),
+    }
+    for name, table in tables.items():
+        if options.only in (None, name):
+            table()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 BUILD_HINT = "Install a C++ compiler and run `pip install --no-build-isolation -e .` to build them."
 
@@ -48,13 +52,13 @@ def status() -> KernelStatus:
     return _load()
 
 
-def ensure_loaded(device_type: str) -> None:
+def ensure_loaded(device: torch.device) -> None:
     """Load the kernels; warn, once a process, if references stand in for them on this device.
 
     Args:
-        device_type: `cpu` or `cuda`: where the caller's tensors are.
+        device: where the caller's tensors are.
     """
-    _warn_if_missing(device_type)
+    _warn_if_missing(device)
 
 
 def library_path(name: str) -> Path | None:
@@ -105,13 +109,14 @@ def _load_one(name: str, not_wanted: str) -> KernelLibrary:
 
 
 @functools.cache
-def _warn_if_missing(device_type: str) -> None:
+def _warn_if_missing(device: torch.device) -> None:
+    # Kept by device: to ask one for its type costs more than all else that a later call does.
     kernels = _load()
-    library = {"cpu": kernels.cpu, "cuda": kernels.cuda}.get(device_type)
+    library = {"cpu": kernels.cpu, "cuda": kernels.cuda}.get(device.type)
     if library is None or library.loaded or os.environ.get("MASGA_KERNELS") == "reference":
         return
     warnings.warn(
-        f"Kernels for {device_type} do not serve ({library.reason}); plain PyTorch references do, "
+        f"Kernels for {device.type} do not serve ({library.reason}); plain PyTorch references do, "
         f"several times slower. {BUILD_HINT}",
         RuntimeWarning,
         stacklevel=2,

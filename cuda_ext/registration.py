@@ -18,7 +18,7 @@ _LIBRARY = torch.library.Library("masga", "DEF")
 
 # Under torch.compile the kernels are loaded while tracing, and the call leaves no trace: what
 # `torch.compiler.assume_constant_result` says, too, which imports the compiler first (2 seconds).
-prepare: Callable[[str], None] = ensure_loaded
+prepare: Callable[[torch.device], None] = ensure_loaded
 prepare._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 

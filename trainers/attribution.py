@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -67,8 +66,7 @@ def sequence_importance(taps: Taps, *, batch_sequences: int) -> Importance:
         batch_sequences: sequences of the whole batch, whatever part of it these taps have seen: the
             factor that its mean put on every gradient is undone.
     """
-    sums_BN = torch.cat([*(t[0] for t in (*taps.heads, *taps.ffn)), taps.embedding[0]], dim=1)
-    return sums_BN.abs().cpu().double().numpy() * batch_sequences
+    return taps.sums[0].abs().cpu().double().numpy() * batch_sequences
 
 
 def joined(parts: Sequence[Importance]) -> Importance:
@@ -173,11 +171,11 @@ def _by_layer(
 def tap_flops_per_token(architecture: Architecture) -> float:
     """Return the FLOPs of a measured token beyond its training: a product and a sum per channel.
 
-    The three statistics of each component are 5 more.
+    FFN blocks and the embedding are measured in the stream, d_model channels wide. The three
+    statistics of each component are 5 more.
     """
     channels = (
         sum(architecture.num_heads) * architecture.head_dim
-        + sum(architecture.d_ff)
-        + architecture.d_model
+        + (architecture.num_layers + 1) * architecture.d_model
     )
     return 2.0 * channels + 5.0 * num_components(architecture)

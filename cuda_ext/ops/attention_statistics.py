@@ -74,7 +74,7 @@ def attention_statistics(
     if (q.shape[2] if rows is None else rows.shape[0]) == 0:
         raise ValueError("There must be at least one query row, but got none.")
     scale = 1.0 / math.sqrt(max(q.shape[3], 1)) if scale is None else float(scale)
-    prepare(q.device.type)
+    prepare(q.device)
     by_row = torch.ops.masga.attention_statistics(q.detach(), k.detach(), scale, causal, rows)
     return AttentionStatistics(*(by_row if per_row else [s.mean(-1) for s in by_row]))
 

@@ -50,7 +50,7 @@ def attribution_tap(
         )
     if buffer.requires_grad:
         raise ValueError("buffer must not require a gradient, but buffer.requires_grad is True.")
-    prepare(x.device.type)
+    prepare(x.device)
     return _Tap.apply(x, buffer, group_size)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -67,7 +67,7 @@ class _Tap(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (grad,), (x,) = gradients, ctx.saved_tensors
-        torch.ops.masga.accumulate_attribution(
+        torch.ops.masga.accumulate_attribution.default(
             x.detach(), grad.detach(), ctx.buffer, ctx.group_size
         )
         return grad, None, None

@@ -58,7 +58,7 @@ def embedding_attribution(
         raise ValueError(f"num_buckets must be an int of at least 1, but got {num_buckets!r}.")
     check_index("buckets", buckets, ndim=1, below=num_buckets)
     check_index("tokens", tokens, ndim=2, below=buckets.shape[0])
-    prepare(x.device.type)
+    prepare(x.device)
     sums = torch.ops.masga.embedding_attribution(
         tokens, x.detach(), grad.detach(), buckets, num_buckets
     )

@@ -59,7 +59,7 @@ def grouped_attribution(
     check_groups(x, group_size)
     if accumulate not in ("float32", "float64"):
         raise ValueError(f"accumulate must be 'float32' or 'float64', but got {accumulate!r}.")
-    prepare(x.device.type)
+    prepare(x.device)
     sums = torch.ops.masga.grouped_attribution(
         x.detach(), grad.detach(), group_size, double_precision=accumulate == "float64"
     )

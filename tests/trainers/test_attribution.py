@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from trainers import attribution
+from trainers.measurement.components import components_of
+from trainers.measurement.gates import Gates, Replacements
 from trainers.model import Taps, Transformer
 
 
@@ -38,12 +40,33 @@ def importance_of(model, tokens_BT):
     return attribution.sequence_importance(taps, batch_sequences=n)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("activation", ["gelu", "swiglu", "relu2"])
+def test_taps_hold_the_derivative_of_every_gate(architecture, corpus, activation, dropout):
+    """Autograd through the gates themselves, which act elsewhere in a feed-forward block."""
+    model = make_model(architecture, activation=activation).double()
+    tokens_BT = tokens_of(corpus, 3)
+    components = components_of(model.architecture)
+
+    def mean_losses(**measured):
+        torch.manual_seed(1)  # the same dropout masks
+        return model.loss(tokens_BT[:, :-1], tokens_BT[:, 1:], dropout=dropout, **measured).mean(1)
+
+    taps = Taps.zeros(model.architecture, 3, torch.device("cpu"))
+    mean_losses(taps=taps).sum().backward()
+    strength = torch.ones(3, len(components), dtype=torch.float64, requires_grad=True)
+    gates = Gates.of(components, strength, Replacements((None,) * len(components.blocks)))
+    (slope,) = torch.autograd.grad(mean_losses(gates=gates).sum(), strength)
+    torch.testing.assert_close(taps.sums[0].double(), slope, rtol=1e-5, atol=1e-7)
+    assert float(slope.abs().min()) > 1e-4
+
+
 @pytest.mark.parametrize("position", ["rotary", "learned", "alibi"])
 @pytest.mark.parametrize("norm", ["layer", "rms"])
 def test_signed_utilities_of_a_pre_norm_model_sum_to_zero(architecture, corpus, position, norm):
     model = make_model(architecture, position=position, norm=norm)
     taps = taps_of(model, tokens_of(corpus, 4), batch_sequences=4)
-    signed = torch.cat([*(t[0] for t in (*taps.heads, *taps.ffn)), taps.embedding[0]], dim=1)
+    signed = taps.sums[0]
     assert float(signed.sum(1).abs().max()) < 1e-5 * float(signed.abs().sum(1).max())
     assert float(signed.abs().min()) > 0.0
 
