@@ -11,6 +11,9 @@ learning rates (Liu et al. 2025, arXiv:2502.16982, section 2.2), and the others 
 Weight decay is decoupled in all: matrices shrink by learning_rate * factor * weight_decay a step
 whatever the rule. The first moment of all four is the moving average of the gradient (SGD with
 dampening = momentum), so a change of optimizer keeps it under the new rule's name for it.
+
+The rules are torch's functions, not its classes, whose first step imports torch's compiler: a third
+of what a worker needs to begin.
 """
 
 from __future__ import annotations
@@ -18,13 +21,17 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 import torch
-from lion_pytorch import Lion
+from lion_pytorch.lion_pytorch import update_fn as update_lion
 from torch import Tensor
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from trainers.distributed.alone import ALONE, Alone
+from trainers.distributed.muon import update_rows
+from trainers.muon import NEWTON_SCHULZ_STEPS, update_matrices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
 
 ADAMW_UPDATE_RMS = 0.2
 """Root mean square of an AdamW update in learning rates (arXiv:2502.16982, section 2.2)."""
-NEWTON_SCHULZ_STEPS = 5
+ADAMW_EPSILON = 1e-8
 
 Rule = Literal["adamw", "lion", "muon", "sgd"]
 Kind = Literal["attention", "ffn", "embedding", "other"]
@@ -106,48 +113,77 @@ class UpdateRule:
         self._parameters = dict(parameters)
         self._ranks = ranks
         self._own = {name: ranks.local(p) for name, p in self._parameters.items()}
+        self._size = sum(p.numel() for p in self._parameters.values())
         self._groups = _group(self._parameters, protocol)
-        size = sum(p.numel() for p in self._parameters.values())
-        by_rule: dict[Rule, list[tuple[_Group, list[Tensor]]]] = {}
-        for group, names in self._groups.items():
-            tensors = [self._own[n] for n in names]
-            by_rule.setdefault(group.rule, []).append((group, tensors))
-        self._optimizers = {
-            rule: (
-                self._split_muon(groups)
-                if rule == "muon" and not isinstance(ranks, Alone)
-                else _make_optimizer(rule, groups, protocol, learning_rate_scale(rule, size))
-            )
-            for rule, groups in by_rule.items()
-        }
-        # torch's SGD knows coupled decay only, which would pass through its momentum.
-        self._decayed_by_hand = [
-            (group.multiplier, tensors)
-            for group, tensors in by_rule.get("sgd", [])
-            if group.decayed
-        ]
+        self._slots: dict[str, dict[str, Tensor]] = {}
         self.fresh_slots: tuple[str, ...] = self._fill_slots(slots or {})
 
+    @torch.no_grad()
     def step(self, factor: float) -> None:
-        """Update all parameters at `factor` times the peak learning rate."""
-        for name, parameter in self._parameters.items():
-            if (own := self._own[name]) is not parameter:
-                own.grad = None if parameter.grad is None else self._ranks.local(parameter.grad)
-        rate = self._protocol.learning_rate * factor
-        for multiplier, tensors in self._decayed_by_hand:
-            shrink = 1.0 - rate * multiplier * self._protocol.weight_decay
-            with torch.no_grad():
-                torch._foreach_mul_(tensors, shrink)
-        for optimizer in self._optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["scale"]
-            optimizer.step()
+        """Update all parameters at `factor` times the peak learning rate.
+
+        Parameters without a gradient are left as they are.
+        """
+        for group, names in self._groups.items():
+            gradients = {
+                name: self._ranks.local(gradient)
+                for name in names
+                if (gradient := self._parameters[name].grad) is not None
+            }
+            if gradients:
+                rate = self._protocol.learning_rate * factor
+                self._update(group, tuple(gradients), list(gradients.values()), rate)
+
+    def _update(
+        self, group: _Group, names: tuple[str, ...], gradients: list[Tensor], rate: float
+    ) -> None:
+        """Update parameters of one group by torch's functions, at `rate` on AdamW's scale."""
+        p, rule, ranks = self._protocol, group.rule, self._ranks
+        tensors = [self._own[name] for name in names]
+        slots = {slot: [self._slots[name][slot] for name in names] for slot in SLOTS[rule]}
+        scale = learning_rate_scale(rule, self._size)
+        scaled = rate * (scale * group.multiplier)
+        decay = p.weight_decay / scale if group.decayed else 0.0
+        match rule:
+            case "adamw":
+                adamw(
+                    tensors, gradients, slots["exp_avg"], slots["exp_avg_sq"], [], slots["step"],
+                    lr=scaled, weight_decay=decay, beta1=p.beta1, beta2=p.beta2, eps=ADAMW_EPSILON,
+                    amsgrad=False, maximize=False, fused=True,
+                )  # fmt: skip
+            case "lion":
+                for own in zip(tensors, gradients, slots["exp_avg"], strict=True):
+                    update_lion(*own, scaled, decay, p.beta1, p.beta2)
+            case "muon" if isinstance(ranks, Alone):
+                update_matrices(
+                    tensors, gradients, slots["momentum_buffer"],
+                    rate=scaled, decay=decay, momentum=p.beta1, nesterov=True,
+                )  # fmt: skip
+            case "muon":
+                assert not isinstance(ranks, Alone)
+                shapes = [self._parameters[name].shape for name in names]
+                update_rows(
+                    tensors, gradients, slots["momentum_buffer"], shapes,
+                    ranks=ranks, rate=scaled, decay=decay, momentum=p.beta1,
+                )  # fmt: skip
+            case "sgd":
+                # torch knows coupled decay only, which would pass through the momentum.
+                if group.decayed:
+                    torch._foreach_mul_(tensors, 1.0 - rate * group.multiplier * p.weight_decay)
+                averages: list[Tensor | None] = [*slots["momentum_buffer"]]
+                sgd(
+                    tensors, gradients, averages,
+                    lr=scaled, weight_decay=0.0, momentum=p.beta1, dampening=p.beta1,
+                    nesterov=False, maximize=False, fused=True,
+                )  # fmt: skip
+            case _:
+                assert_never(rule)
 
     def slots(self) -> dict[str, Tensor]:
         """Return the state as `<parameter>.<slot>`: the live one, or gathered on rank 0."""
         return {
             f"{name}.{slot}": self._ranks.gathered(
-                self._optimizers[group.rule].state[self._own[name]][slot],
+                self._slots[name][slot],
                 torch.Size() if slot == "step" else self._parameters[name].shape,
             )
             for group, names in self._groups.items()
@@ -173,13 +209,12 @@ class UpdateRule:
     def _fill_slots(self, given: Mapping[str, Tensor]) -> tuple[str, ...]:
         fresh: list[str] = []
         for group, names in self._groups.items():
-            state = self._optimizers[group.rule].state
             for name in names:
                 own = self._own[name]
                 sources = _find_slots(given, name, group.rule, self._parameters[name].shape)
                 if sources is None:
                     fresh += [f"{name}.{slot}" for slot in SLOTS[group.rule]]
-                state[own] = {
+                self._slots[name] = {
                     slot: (
                         torch.zeros(() if slot == "step" else own.shape, device=own.device)
                         if sources is None
@@ -190,18 +225,6 @@ class UpdateRule:
                     for slot in SLOTS[group.rule]
                 }
         return tuple(fresh)
-
-    def _split_muon(self, groups: list[tuple[_Group, list[Tensor]]]) -> torch.optim.Optimizer:
-        from trainers.distributed.muon import SplitMuon  # noqa: PLC0415 - torch.distributed
-
-        assert not isinstance(self._ranks, Alone)
-        return SplitMuon(
-            _torch_groups("muon", groups, self._protocol, 1.0),
-            shapes={id(own): self._parameters[name].shape for name, own in self._own.items()},
-            ranks=self._ranks,
-            momentum=self._protocol.beta1,
-            ns_steps=NEWTON_SCHULZ_STEPS,
-        )
 
 
 def _find_slots(
@@ -250,46 +273,4 @@ def learning_rate_scale(rule: Rule, size: int) -> float:
             return ADAMW_UPDATE_RMS
         case "sgd":
             return ADAMW_UPDATE_RMS * math.sqrt(size)
-    assert_never(rule)
-
-
-def _torch_groups(
-    rule: Rule, groups: list[tuple[_Group, list[Tensor]]], protocol: Protocol, scale: float
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "params": tensors,
-            "scale": scale * group.multiplier,
-            "weight_decay": (
-                protocol.weight_decay / scale if group.decayed and rule != "sgd" else 0.0
-            ),
-        }
-        for group, tensors in groups
-    ]
-
-
-def _make_optimizer(
-    rule: Rule, groups: list[tuple[_Group, list[Tensor]]], protocol: Protocol, scale: float
-) -> torch.optim.Optimizer:
-    torch_groups = _torch_groups(rule, groups, protocol, scale)
-    betas = (protocol.beta1, protocol.beta2)
-    match rule:
-        case "adamw":
-            return torch.optim.AdamW(torch_groups, lr=1.0, betas=betas, fused=True)
-        case "lion":
-            return Lion(torch_groups, lr=1.0, betas=betas)  # type: ignore[no-any-return]
-        case "muon":
-            return torch.optim.Muon(
-                torch_groups,
-                lr=1.0,
-                momentum=protocol.beta1,
-                nesterov=True,
-                ns_steps=NEWTON_SCHULZ_STEPS,
-                adjust_lr_fn="match_rms_adamw",
-            )
-        case "sgd":
-            momentum = protocol.beta1
-            return torch.optim.SGD(
-                torch_groups, lr=1.0, momentum=momentum, dampening=momentum, fused=True
-            )
     assert_never(rule)

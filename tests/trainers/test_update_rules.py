@@ -1,9 +1,13 @@
 """Update rules share one scale, decay matrices only, and obey the multipliers of components."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
+from lion_pytorch import Lion
 
 from trainers.model import Transformer
 from trainers.optimizers import ADAMW_UPDATE_RMS, UpdateRule, component_kind, learning_rate_scale
@@ -46,6 +50,74 @@ def test_only_matrices_decay_and_all_rules_alike(model, protocol, optimizer):
         rate = 0.01 * 0.5 * multiplier[component_kind(name)] * 0.5
         expected = -rate * before[name] if before[name].ndim == 2 else torch.zeros_like(change)
         torch.testing.assert_close(change, expected, atol=2e-7, rtol=2e-3)
+
+
+CLASSES = {
+    "adamw": lambda p, **own: torch.optim.AdamW(p, betas=(0.9, 0.95), fused=True, **own),
+    "lion": lambda p, **own: Lion(p, betas=(0.9, 0.95), **own),
+    "muon": lambda p, **own: torch.optim.Muon(
+        p, momentum=0.9, nesterov=True, ns_steps=5, adjust_lr_fn="match_rms_adamw", **own
+    ),
+    "sgd": lambda p, **own: torch.optim.SGD(p, momentum=0.9, dampening=0.9, fused=True, **own),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_updates_are_those_of_the_libraries_classes(model, protocol, optimizer):
+    """Bit by bit, over three steps; SGD's decay is another, so that it has none here."""
+    name = "layers.0.ffn.up.weight"
+    decay = 0.0 if optimizer == "sgd" else 0.1
+    p = protocol(optimizer=optimizer, learning_rate=0.01, weight_decay=decay, beta2=0.95)
+    theirs = dict(model.named_parameters())[name].detach().clone().requires_grad_()
+    scale = learning_rate_scale(optimizer, sum(w.numel() for w in model.parameters()))
+    other = CLASSES[optimizer]([theirs], lr=1.0, weight_decay=decay / scale)
+    if optimizer == "sgd":  # torch's begins with the first gradient, undamped
+        other.state[theirs]["momentum_buffer"] = torch.zeros_like(theirs)
+    rule = rule_of(model, p)
+    for step in range(3):
+        set_gradients(model, 1.0 + step)
+        theirs.grad = dict(model.named_parameters())[name].grad.clone()
+        other.param_groups[0]["lr"] = 0.01 * 0.5 * (scale * p.ffn_lr_multiplier)
+        rule.step(0.5)
+        other.step()
+        assert torch.equal(dict(model.named_parameters())[name], theirs)
+    assert p.ffn_lr_multiplier != 1.0
+
+
+def test_training_does_not_import_the_compiler():
+    """It takes as long as torch itself, in every worker."""
+    code = f"""
+import sys, torch
+from search_spaces.gpt.space import CENTRE
+from trainers.model import Taps, Transformer
+from trainers.optimizers import UpdateRule
+from dataclasses import replace
+a = replace(CENTRE.architecture, context_length=8)
+model = Transformer(a)
+model.initialise(torch.Generator().manual_seed(0))
+tokens_BT = torch.zeros(2, 9, dtype=torch.int64)
+for optimizer in {OPTIMIZERS}:
+    rule = UpdateRule(dict(model.named_parameters()), replace(CENTRE.protocol, optimizer=optimizer))
+    taps = Taps.zeros(a, 2, torch.device("cpu"))
+    model.loss(tokens_BT[:, :-1], tokens_BT[:, 1:], taps=taps).mean().backward()
+    rule.step(1.0)
+assert "torch._dynamo" not in sys.modules
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_parameter_without_a_gradient_stays(model, protocol, optimizer):
+    set_gradients(model)
+    still = dict(model.named_parameters())["layers.1.ffn.up.weight"]
+    still.grad = None
+    changes = updates(model, rule_of(model, protocol(optimizer=optimizer)))
+    assert not changes.pop("layers.1.ffn.up.weight").any()
+    assert all(change.any() for change in changes.values())
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

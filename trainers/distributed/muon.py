@@ -7,77 +7,63 @@ in parts, so that the Newton-Schulz iterations are split over the processes, too
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from trainers.muon import update_matrices
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from trainers.distributed.ranks import Ranks
 
 
-class SplitMuon(torch.optim.Optimizer):
-    """The same updates as `torch.optim.Muon` with Nesterov momentum, on this process's rows.
+def update_rows(
+    rows: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    averages: Sequence[Tensor],
+    shapes: Sequence[torch.Size],
+    *,
+    ranks: Ranks,
+    rate: float,
+    decay: float,
+    momentum: float,
+) -> None:
+    """Do what `trainers.muon` does with Nesterov momentum, on this process's rows, in place.
 
     Args:
-        groups: as torch's; their tensors are rows of matrices.
-        shapes: of the whole matrices, by the `id` of their rows.
-        ranks: who holds the other rows.
-        momentum: of the moving average.
-        ns_steps: Newton-Schulz iterations.
+        rows: of matrices; gradients and averages likewise.
+        gradients: of this process's rows.
+        averages: of earlier gradients.
+        shapes: of the whole matrices.
+        ranks: who holds the other rows; all call this together.
+        rate: see `trainers.muon`, as are the others.
+        decay: rows shrink by rate * decay.
+        momentum: weight of the old average.
     """
+    matrices = zip(rows, gradients, averages, shapes, strict=True)
+    for turn, (own, gradient, average, shape) in enumerate(matrices):
+        average.lerp_(gradient, 1 - momentum)
+        ahead = gradient.lerp(average, momentum)
+        change = _orthogonal(ahead, shape, rate, ranks=ranks, owner=turn % ranks.size)
+        own.mul_(1 - rate * decay)
+        own.add_(change)
 
-    def __init__(
-        self,
-        groups: list[dict[str, Any]],
-        *,
-        shapes: Mapping[int, torch.Size],
-        ranks: Ranks,
-        momentum: float,
-        ns_steps: int,
-    ) -> None:
-        super().__init__(groups, {"lr": 1.0, "weight_decay": 0.0})
-        self._shapes = dict(shapes)
-        self._ranks = ranks
-        self._momentum = momentum
-        self._ns_steps = ns_steps
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Update all rows from their `grad`."""
-        assert closure is None
-        turn = 0
-        for group in self.param_groups:
-            for rows in group["params"]:
-                assert rows.grad is not None
-                average = self.state[rows]["momentum_buffer"]
-                average.lerp_(rows.grad, 1 - self._momentum)
-                update = rows.grad.lerp(average, self._momentum)
-                change = self._orthogonal(
-                    update, self._shapes[id(rows)], group["lr"], owner=turn % self._ranks.size
-                )
-                rows.mul_(1 - group["lr"] * group["weight_decay"])
-                rows.add_(change)
-                turn += 1
-
-    def _orthogonal(self, rows: Tensor, shape: torch.Size, rate: float, *, owner: int) -> Tensor:
-        """Return this process's rows of what a whole matrix is changed by, decay apart."""
-        whole = self._ranks.gathered_at(rows, shape, owner)
-        if whole is not None:
-            # torch's own rule, on a matrix of zeros without momentum or decay: the change alone.
-            change = torch.zeros_like(whole)
-            change.grad = whole
-            torch.optim.Muon(
-                [change],
-                lr=rate,
-                weight_decay=0.0,
-                momentum=0.0,
-                nesterov=False,
-                ns_steps=self._ns_steps,
-                adjust_lr_fn="match_rms_adamw",
-            ).step()
-            whole = change
-        return self._ranks.scattered(whole, shape, owner, like=rows)
+def _orthogonal(
+    rows: Tensor, shape: torch.Size, rate: float, *, ranks: Ranks, owner: int
+) -> Tensor:
+    """Return this process's rows of what a whole matrix is changed by, decay apart."""
+    whole = ranks.gathered_at(rows, shape, owner)
+    change = None
+    if whole is not None:
+        # The rule itself, on a matrix of zeros without momentum or decay: the change alone.
+        change = torch.zeros_like(whole)
+        no_average = [torch.zeros_like(whole)]
+        update_matrices(
+            [change], [whole], no_average, rate=rate, decay=0.0, momentum=0.0, nesterov=False
+        )
+    return ranks.scattered(change, shape, owner, like=rows)

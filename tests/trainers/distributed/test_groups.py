@@ -11,7 +11,7 @@ from trainers.checkpoint import read_checkpoint, write_checkpoint
 from trainers.distributed.group import RanksLost
 from trainers.distributed.here import group_here
 from trainers.distributed.meeting import interface_of
-from trainers.distributed.muon import SplitMuon
+from trainers.distributed.muon import update_rows
 from trainers.member import Member
 
 TOKENS = 16 * 3 * 20
@@ -137,22 +137,18 @@ def test_muon_on_rows_is_muon_of_torch(shape):
     draw = torch.Generator().manual_seed(0)
     weight = torch.randn(shape, generator=draw)
     ours, theirs = weight.clone(), weight.clone()
-    shared = {"lr": 0.02, "weight_decay": 0.1}
-    split = SplitMuon(
-        [{"params": [ours], **shared}],
-        shapes={id(ours): ours.shape},
-        ranks=Rows(),
-        momentum=0.9,
-        ns_steps=5,
-    )
-    split.state[ours]["momentum_buffer"] = torch.zeros(shape)
+    average = torch.zeros(shape)
     whole = torch.optim.Muon(
-        [theirs], momentum=0.9, nesterov=True, ns_steps=5, adjust_lr_fn="match_rms_adamw", **shared
-    )
+        [theirs], lr=0.02, weight_decay=0.1, momentum=0.9, nesterov=True, ns_steps=5,
+        adjust_lr_fn="match_rms_adamw",
+    )  # fmt: skip
     for _ in range(3):
-        ours.grad = torch.randn(shape, generator=draw)
-        theirs.grad = ours.grad.clone()
-        split.step()
+        gradient = torch.randn(shape, generator=draw)
+        theirs.grad = gradient.clone()
+        update_rows(
+            [ours], [gradient], [average], [ours.shape],
+            ranks=Rows(), rate=0.02, decay=0.1, momentum=0.9,
+        )  # fmt: skip
         whole.step()
         torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-6)
 
