@@ -82,14 +82,15 @@ def optimizer_slots(a: Architecture, protocol: Protocol) -> int:
 
 
 def activation_numbers_per_token(a: Architecture, protocol: Protocol) -> int:
-    """Count the numbers that the forward pass keeps for the backward pass, logits aside.
+    """Count the numbers that a measured forward pass keeps for the backward pass, logits aside.
 
     A layer keeps: both norms' inputs and outputs (4 C; RMS norms also their rescaled inputs),
     queries, keys, values, mixed values and the concatenated heads (D (3 H + 2 K)), the hidden
     units before and after the nonlinearity (2 F; gated 4 F), dropout's masks; under ALiBi also the
-    attention of every head (H T) and key-value heads repeated for their group.
+    attention of every head (H T) and key-value heads repeated for their group. Measuring keeps what
+    the feed-forward block says (C) beside.
     """
-    stream = 4 + (2 if a.norm == "rms" else 0) + (2 if protocol.dropout > 0 else 0)
+    stream = 5 + (2 if a.norm == "rms" else 0) + (2 if protocol.dropout > 0 else 0)
     heads, kv_heads = sum(a.num_heads), sum(a.num_kv_heads)
     attention = a.head_dim * (3 * heads + 2 * kv_heads)
     if a.qk_norm:

@@ -18,7 +18,7 @@ from search_spaces.gpt.cost import (
     training_memory_bytes,
 )
 from search_spaces.gpt.space import GPT
-from trainers.model import Transformer
+from trainers.model import Taps, Transformer
 
 SMALL = GPT.with_constants(vocab_size=61, context_length=16)
 
@@ -68,7 +68,8 @@ def measured_activation_bytes(genome):
 
     tokens = torch.zeros(p.batch_tokens // a.context_length, a.context_length, dtype=torch.int64)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = model.loss(tokens, tokens, dropout=p.dropout).mean()
+        taps = Taps.zeros(a, len(tokens), tokens.device)
+        loss = model.loss(tokens, tokens, dropout=p.dropout, taps=taps).mean()
     assert loss.requires_grad
     return sum(size for size, _ in kept.values())
 
