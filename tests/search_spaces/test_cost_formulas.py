@@ -53,7 +53,7 @@ def test_forward_flops_are_those_that_torch_counts():
     assert flops_per_token(a, sequence_length=length) == 3 * ours
 
 
-def measured_activation_bytes(genome):
+def measured_activation_bytes(genome, *, utilities=True):
     """Return the bytes of all distinct storages that autograd keeps, parameters and buffers aside."""
     a, p = genome.architecture, genome.protocol
     model = Transformer(a).train()
@@ -68,7 +68,7 @@ def measured_activation_bytes(genome):
 
     tokens = torch.zeros(p.batch_tokens // a.context_length, a.context_length, dtype=torch.int64)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        taps = Taps.zeros(a, len(tokens), tokens.device)
+        taps = Taps.zeros(a, len(tokens), tokens.device) if utilities else None
         loss = model.loss(tokens, tokens, dropout=p.dropout, taps=taps).mean()
     assert loss.requires_grad
     return sum(size for size, _ in kept.values())
@@ -98,6 +98,14 @@ def test_memory_of_activations_is_near_what_autograd_keeps(genes):
     ratio = formula / measured_activation_bytes(genome)
     # a fused kernel for ALiBi may keep less than the formula fears
     assert 0.8 <= ratio <= (2.0 if a.position == "alibi" else 1.25)
+
+
+def test_utilities_keep_the_outputs_of_feed_forward_blocks_and_no_more():
+    genome = GPT.with_genes(GPT.default(), {"batch_tokens": 1024})
+    measured = measured_activation_bytes(genome)
+    plain = measured_activation_bytes(genome, utilities=False)
+    a = genome.architecture
+    assert measured - plain == 1024 * a.num_layers * a.d_model * 4
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "lion", "muon", "sgd"])

@@ -26,8 +26,8 @@ def rule_of(model, protocol):
     return UpdateRule(dict(model.named_parameters()), protocol)
 
 
-def set_gradients(model, scale=1.0):
-    generator = torch.Generator().manual_seed(1)
+def set_gradients(model, scale=1.0, seed=1):
+    generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter.grad = scale * torch.randn(parameter.shape, generator=generator)
 
@@ -75,7 +75,7 @@ def test_updates_are_those_of_the_libraries_classes(model, protocol, optimizer):
         other.state[theirs]["momentum_buffer"] = torch.zeros_like(theirs)
     rule = rule_of(model, p)
     for step in range(3):
-        set_gradients(model, 1.0 + step)
+        set_gradients(model, 1.0 + step, seed=step)
         theirs.grad = dict(model.named_parameters())[name].grad.clone()
         other.param_groups[0]["lr"] = 0.01 * 0.5 * (scale * p.ffn_lr_multiplier)
         rule.step(0.5)
