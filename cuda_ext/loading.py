@@ -53,7 +53,7 @@ def status() -> KernelStatus:
 
 
 def ensure_loaded(device: torch.device) -> None:
-    """Load the kernels; warn, once a process, if references stand in for them on this device.
+    """Load the kernels; warn, once a device, if references stand in for them there.
 
     Args:
         device: where the caller's tensors are.

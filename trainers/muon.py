@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# torch's class would import the compiler (see trainers.optimizers), and it names its function
-# nowhere else.
+# Of Muon only the class is public, and that would import the compiler (see trainers.optimizers).
 from torch.optim._muon import muon
 
 if TYPE_CHECKING:
@@ -25,9 +24,8 @@ def update_matrices(
     rate: float,
     decay: float,
     momentum: float,
-    nesterov: bool,
 ) -> None:
-    """Update matrices and the moving averages of their gradients in place.
+    """Update matrices and the moving averages of their gradients in place, by Nesterov's momentum.
 
     Args:
         matrices: two-dimensional, of any shapes; no gradient is recorded for them.
@@ -35,8 +33,7 @@ def update_matrices(
         averages: shapes of the matrices.
         rate: of learning, on AdamW's scale: an update has a root mean square of about 0.2 rates.
         decay: matrices shrink by rate * decay.
-        momentum: weight of the old average.
-        nesterov: the update looks one step of the average ahead.
+        momentum: weight of the old average; 0: the gradient alone counts.
     """
     muon(
         matrices,
@@ -45,7 +42,7 @@ def update_matrices(
         lr=rate,
         weight_decay=decay,
         momentum=momentum,
-        nesterov=nesterov,
+        nesterov=True,
         ns_coefficients=COEFFICIENTS,
         ns_steps=NEWTON_SCHULZ_STEPS,
         eps=EPSILON,

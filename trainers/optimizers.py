@@ -152,20 +152,17 @@ class UpdateRule:
                     amsgrad=False, maximize=False, fused=True,
                 )  # fmt: skip
             case "lion":
-                for own in zip(tensors, gradients, slots["exp_avg"], strict=True):
-                    update_lion(*own, scaled, decay, p.beta1, p.beta2)
-            case "muon" if isinstance(ranks, Alone):
-                update_matrices(
-                    tensors, gradients, slots["momentum_buffer"],
-                    rate=scaled, decay=decay, momentum=p.beta1, nesterov=True,
-                )  # fmt: skip
+                for each in zip(tensors, gradients, slots["exp_avg"], strict=True):
+                    update_lion(*each, scaled, decay, p.beta1, p.beta2)
             case "muon":
-                assert not isinstance(ranks, Alone)
-                shapes = [self._parameters[name].shape for name in names]
-                update_rows(
-                    tensors, gradients, slots["momentum_buffer"], shapes,
-                    ranks=ranks, rate=scaled, decay=decay, momentum=p.beta1,
-                )  # fmt: skip
+                own = (tensors, gradients, slots["momentum_buffer"])
+                if isinstance(ranks, Alone):
+                    update_matrices(*own, rate=scaled, decay=decay, momentum=p.beta1)
+                else:
+                    shapes = [self._parameters[name].shape for name in names]
+                    update_rows(
+                        *own, shapes, ranks=ranks, rate=scaled, decay=decay, momentum=p.beta1
+                    )
             case "sgd":
                 # torch knows coupled decay only, which would pass through the momentum.
                 if group.decayed:

@@ -32,15 +32,15 @@ def update_rows(
     decay: float,
     momentum: float,
 ) -> None:
-    """Do what `trainers.muon` does with Nesterov momentum, on this process's rows, in place.
+    """Do what `trainers.muon.update_matrices` does on this process's rows of matrices, in place.
 
     Args:
-        rows: of matrices; gradients and averages likewise.
-        gradients: of this process's rows.
-        averages: of earlier gradients.
+        rows: of each matrix those that this process keeps; no gradient is recorded for them.
+        gradients: of the rows.
+        averages: of the rows' gradients.
         shapes: of the whole matrices.
         ranks: who holds the other rows; all call this together.
-        rate: see `trainers.muon`, as are the others.
+        rate: of learning, on AdamW's scale.
         decay: rows shrink by rate * decay.
         momentum: weight of the old average.
     """
@@ -62,8 +62,6 @@ def _orthogonal(
     if whole is not None:
         # The rule itself, on a matrix of zeros without momentum or decay: the change alone.
         change = torch.zeros_like(whole)
-        no_average = [torch.zeros_like(whole)]
-        update_matrices(
-            [change], [whole], no_average, rate=rate, decay=0.0, momentum=0.0, nesterov=False
-        )
+        average = torch.zeros_like(whole)
+        update_matrices([change], [whole], [average], rate=rate, decay=0.0, momentum=0.0)
     return ranks.scattered(change, shape, owner, like=rows)
